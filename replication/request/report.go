@@ -1,0 +1,114 @@
+package request
+
+import (
+	"time"
+
+	"github.com/hengedb/henge/ring"
+)
+
+// Status is the cluster as one node sees it.
+type Status struct {
+	Node     ring.NodeID    `json:"node"`
+	Name     string         `json:"name"`
+	Version  string         `json:"version"` // of the software
+	Cluster  string         `json:"cluster,omitempty"`
+	Document ring.Name      `json:"document"`
+	Ready    bool           `json:"ready"`
+	Waiting  string         `json:"waiting,omitempty"` // when not ready: for what
+	Alarms   []string       `json:"alarms,omitempty"`  // what a person must look at
+	Replicas int            `json:"replicas"`          // N
+	Parts    int            `json:"partitions"`        // Q
+	Members  []MemberStatus `json:"members"`
+	Hints    HintStatus     `json:"hints"` // kept by the answering node
+	Buckets  []string       `json:"buckets"`
+}
+
+// MemberStatus is one member as the answering node sees it.
+type MemberStatus struct {
+	ID         ring.NodeID `json:"id"`
+	Name       string      `json:"name"`
+	Zone       string      `json:"zone,omitempty"`
+	HTTP       string      `json:"http,omitempty"`
+	RPC        string      `json:"rpc"`
+	Health     string      `json:"health"`           // up, down, or leaving
+	Reason     string      `json:"reason,omitempty"` // when not up: what was seen
+	Document   ring.Name   `json:"document"`         // as gossip tells
+	Partitions int         `json:"partitions"`       // how many it is a replica of
+}
+
+// HintStatus is what a node owes to others.
+type HintStatus struct {
+	Count   int64         `json:"count"` // keys hinted
+	Oldest  time.Duration `json:"oldest_ns"`
+	Targets []HintTarget  `json:"targets,omitempty"`
+}
+
+// HintTarget is what is owed to one node.
+type HintTarget struct {
+	Node  ring.NodeID `json:"node"`
+	Name  string      `json:"name,omitempty"`
+	Count int64       `json:"count"`
+}
+
+// Explanation is why a key is what it is.
+type Explanation struct {
+	Bucket     string           `json:"bucket"`
+	Key        string           `json:"key"`
+	Position   string           `json:"position"` // 16 hexadecimal digits
+	Partition  ring.Partition   `json:"partition"`
+	Segment    ring.Segment     `json:"segment"`
+	Document   ring.Name        `json:"document"`
+	Preference []PreferenceNode `json:"preference"`
+	Replicas   []ReplicaState   `json:"replicas"`
+	Answers    []WouldAnswer    `json:"answers"` // r = 1, 2, ... N
+}
+
+// PreferenceNode is one row of a preference list.
+type PreferenceNode struct {
+	Node   ring.NodeID `json:"node"`
+	Name   string      `json:"name"`
+	Zone   string      `json:"zone,omitempty"`
+	Role   Role        `json:"role"`
+	Health string      `json:"health"`
+}
+
+// ReplicaState is what one node holds of a key.
+type ReplicaState struct {
+	Node     ring.NodeID    `json:"node"`
+	Name     string         `json:"name"`
+	Role     Role           `json:"role"`
+	Result   Result         `json:"result"`
+	Detail   string         `json:"detail,omitempty"`
+	Digest   string         `json:"digest,omitempty"`
+	Siblings []SiblingState `json:"siblings,omitempty"`
+	Context  []string       `json:"context,omitempty"` // actor:counter
+	Hint     *HintState     `json:"hint,omitempty"`
+}
+
+// SiblingState is one sibling without its bytes.
+type SiblingState struct {
+	Dot       string    `json:"dot"` // actor:counter
+	Stamp     string    `json:"stamp"`
+	Modified  time.Time `json:"modified"`
+	Tombstone bool      `json:"tombstone,omitempty"`
+	Size      int       `json:"size"`
+	Shown     bool      `json:"shown"` // false: the same operation is shown by another dot
+}
+
+// HintState is a hint that a node keeps for a key.
+type HintState struct {
+	Targets  []ring.NodeID  `json:"targets"`
+	Noted    []ring.NodeID  `json:"noted,omitempty"` // told to hold it already
+	Age      time.Duration  `json:"age_ns"`
+	Siblings []SiblingState `json:"siblings,omitempty"` // empty: it stands for the holder's own object
+}
+
+// WouldAnswer is what a read of so many replicas would find now, taking the
+// nearest healthy ones.
+type WouldAnswer struct {
+	R        int      `json:"r"`
+	Found    bool     `json:"found"`
+	Values   []string `json:"values,omitempty"` // dots
+	Error    string   `json:"error,omitempty"`
+	Complete bool     `json:"complete"` // the same as the join of all that answered
+}
