@@ -30,12 +30,13 @@ func With(code Code, err error) error {
 
 // Of returns the code of err: the one it was given, else what its kind asks for.
 func Of(err error) Code {
-	var known *coded
-	switch {
-	case err == nil:
+	if err == nil {
 		return OK
-	case errors.As(err, &known):
+	}
+	if known, ok := errors.AsType[*coded](err); ok {
 		return known.code
+	}
+	switch {
 	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
 		return Interrupted
 	case errors.Is(err, request.ErrQuorum) && request.OutcomeOf(err) == request.None:
@@ -48,8 +49,7 @@ func Of(err error) Code {
 			return row.code
 		}
 	}
-	var network net.Error
-	if errors.As(err, &network) {
+	if _, ok := errors.AsType[net.Error](err); ok {
 		return Unavailable
 	}
 	return Failure
