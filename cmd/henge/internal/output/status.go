@@ -1,0 +1,124 @@
+package output
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/ring"
+)
+
+// Status is the cluster as its nodes see it: the first view is that of the node
+// that was asked, the others are what each further member says of itself.
+type Status struct {
+	Views []View `json:"nodes"`
+}
+
+// View is what one node answered, or why it did not.
+type View struct {
+	Name   string          `json:"name"`
+	URL    string          `json:"url"`
+	Status *request.Status `json:"status,omitempty"`
+	Error  string          `json:"error,omitempty"`
+}
+
+// Human writes a summary for a person: who is there, what is owed, what is wrong.
+func (s Status) Human(w io.Writer) error {
+	first := s.Views[0].Status
+	if _, err := fmt.Fprintf(w, "cluster %s, document %s, %d members, %d replicas of %d partitions\nas seen from %s (%s)\n\n",
+		orDash(first.Cluster), document(first.Document), len(first.Members), first.Replicas, first.Parts, first.Name, orDash(first.Version)); err != nil {
+		return err
+	}
+	if err := Table(w, s.members()); err != nil {
+		return err
+	}
+	for _, line := range slices.Concat([]string{""}, s.hints(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// members is the table of members: health as seen from the first node, readiness
+// as each says itself.
+func (s Status) members() [][]string {
+	rows := [][]string{{"NAME", "ZONE", "HEALTH", "READY", "HTTP", "PARTITIONS", "DOCUMENT", "ID"}}
+	for _, m := range s.Views[0].Status.Members {
+		health := m.Health
+		if m.Reason != "" {
+			health += " (" + m.Reason + ")"
+		}
+		rows = append(rows, []string{
+			m.Name, orDash(m.Zone), health, s.ready(m.Name), orDash(m.HTTP), fmt.Sprint(m.Partitions), document(m.Document), m.ID.String(),
+		})
+	}
+	return rows
+}
+
+// document names a version of the cluster document, or none.
+func document(name ring.Name) string {
+	if name.IsZero() {
+		return "-"
+	}
+	return name.String()
+}
+
+// ready says what the named member says of itself.
+func (s Status) ready(name string) string {
+	for _, v := range s.Views {
+		switch {
+		case v.Name != name:
+		case v.Status == nil:
+			return "no answer"
+		case !v.Status.Ready && v.Status.Waiting != "":
+			return "no: " + v.Status.Waiting
+		default:
+			return yes(v.Status.Ready)
+		}
+	}
+	return "not asked"
+}
+
+// hints says which node keeps how many hinted keys for whom.
+func (s Status) hints() []string {
+	var lines []string
+	for _, v := range s.Views {
+		if v.Status == nil || v.Status.Hints.Count == 0 {
+			continue
+		}
+		h := v.Status.Hints
+		var owed []string
+		for _, t := range h.Targets {
+			name := t.Name
+			if name == "" {
+				name = t.Node.String()
+			}
+			owed = append(owed, fmt.Sprintf("%d to %s", t.Count, name))
+		}
+		lines = append(lines, fmt.Sprintf("hints: %s keeps %d keys, the oldest for %s: owes %s",
+			v.Name, h.Count, h.Oldest.Round(time.Second), strings.Join(owed, ", ")))
+	}
+	if lines == nil {
+		return []string{"hints: none owed"}
+	}
+	return lines
+}
+
+// troubles are alarms, and members that did not answer for themselves.
+func (s Status) troubles() []string {
+	var lines []string
+	for _, v := range s.Views {
+		if v.Error != "" {
+			lines = append(lines, fmt.Sprintf("no answer: %s at %s: %s", v.Name, v.URL, v.Error))
+			continue
+		}
+		for _, alarm := range v.Status.Alarms {
+			lines = append(lines, fmt.Sprintf("ALARM: %s: %s", v.Name, alarm))
+		}
+	}
+	return lines
+}
