@@ -5,10 +5,12 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"text/tabwriter"
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/hengedb/henge/cmd/henge/internal/output"
 )
 
 // Report is what a run measured.
@@ -84,13 +86,14 @@ func (r Report) Human(w io.Writer) error {
 		r.Clients, r.Size, r.Keys, r.Mix, r.Elapsed.Round(time.Millisecond)); err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "VERB\tCOUNT\tPER SECOND\tP50\tP90\tP99\tP99.9\tMAX\tERRORS\t")
+	rows := [][]string{{"VERB", "COUNT", "PER SECOND", "P50", "P90", "P99", "P99.9", "MAX", "ERRORS"}}
 	for _, v := range r.Verbs {
-		fmt.Fprintf(t, "%s\t%d\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\t\n", v.Verb, v.Count, v.Rate,
-			millis(v.P50), millis(v.P90), millis(v.P99), millis(v.P999), millis(v.Max), words(v.Errors))
+		rows = append(rows, []string{
+			v.Verb, fmt.Sprint(v.Count), fmt.Sprintf("%.0f", v.Rate),
+			millis(v.P50), millis(v.P90), millis(v.P99), millis(v.P999), millis(v.Max), words(v.Errors),
+		})
 	}
-	return t.Flush()
+	return output.Table(w, rows)
 }
 
 func millis(micros float64) string { return fmt.Sprintf("%.2f ms", micros/1e3) }
@@ -100,12 +103,9 @@ func words(errors map[string]int64) string {
 	if len(errors) == 0 {
 		return "0"
 	}
-	text := ""
-	for i, word := range slices.Sorted(maps.Keys(errors)) {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprintf("%d %s", errors[word], word)
+	var kinds []string
+	for _, word := range slices.Sorted(maps.Keys(errors)) {
+		kinds = append(kinds, fmt.Sprintf("%d %s", errors[word], word))
 	}
-	return text
+	return strings.Join(kinds, ", ")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -219,9 +220,7 @@ func TestVerifyFindsWhatIsMissing(t *testing.T) {
 			t.Fatal(err)
 		}
 		other := newStore(nil)
-		for key, value := range s.values {
-			other.values[key] = value
-		}
+		maps.Copy(other.values, s.values)
 		delete(s.values, "key3")
 		delete(other.values, "key3")
 		s.values["key4"], other.values["key4"] = []byte("old"), []byte("old")
