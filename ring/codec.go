@@ -1,0 +1,87 @@
+package ring
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// format is the encoding that this version writes. A document of a higher format is
+// held and served from, but not edited: an edit would drop what it cannot read.
+const format = 1
+
+// maxDocument bounds an encoded document: 1,000 nodes and 16,384 partitions take
+// about 2 MiB.
+const maxDocument = 32 << 20
+
+// Encode renders the document as JSON, in one way only. It fails when Validate does.
+func (d *Document) Encode() ([]byte, error) {
+	if err := d.Validate(); err != nil {
+		return nil, fmt.Errorf("encode document: %w", err)
+	}
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("encode document: %w", err)
+	}
+	return raw, nil
+}
+
+// Decode is the inverse of Encode. Fields it does not know are kept in Raw and
+// otherwise ignored. The document keeps raw: do not change it.
+func Decode(raw []byte) (*Document, error) {
+	if len(raw) > maxDocument {
+		return nil, fmt.Errorf("decode document: %d bytes, want at most %d", len(raw), maxDocument)
+	}
+	d := &Document{}
+	if err := json.Unmarshal(raw, d); err != nil {
+		return nil, fmt.Errorf("decode document: %w", err)
+	}
+	if err := d.Validate(); err != nil {
+		return nil, fmt.Errorf("decode document: %w", err)
+	}
+	d.raw = raw
+	d.name = Name{Era: d.Era, Version: d.Version, Hash: HashOf(raw)}
+	d.index()
+	return d, nil
+}
+
+// Seal turns an edited document into one that can be held: encoded and named.
+func (d *Document) Seal() (*Document, error) {
+	raw, err := d.Encode()
+	if err != nil {
+		return nil, err
+	}
+	return Decode(raw)
+}
+
+// Raw is the bytes that were decided; nil while the document is being edited. Do not
+// change them.
+func (d *Document) Raw() []byte { return d.raw }
+
+// Name names the document; it has no hash while it is being edited.
+func (d *Document) Name() Name { return d.name }
+
+// Editable tells why this version must not edit the document, or nil.
+func (d *Document) Editable() error {
+	if d.Format > format {
+		return fmt.Errorf("document %s has format %d; this version edits up to %d: upgrade this node first", d.name, d.Format, format)
+	}
+	return nil
+}
+
+// Clone is a copy to edit: nothing in it is shared.
+func (d *Document) Clone() *Document {
+	c := *d
+	c.raw, c.name, c.buckets, c.members = nil, Name{}, nil, nil
+	c.Secret = append([]byte(nil), d.Secret...)
+	c.Members = append([]Member(nil), d.Members...)
+	c.Voters = append([]NodeID(nil), d.Voters...)
+	c.Buckets = append([]Bucket(nil), d.Buckets...)
+	c.Expelled = append([]NodeID(nil), d.Expelled...)
+	c.Layout = make([]Entry, len(d.Layout))
+	for i, e := range d.Layout {
+		e.Serving = append([]NodeID(nil), e.Serving...)
+		e.Next = append([]NodeID(nil), e.Next...)
+		c.Layout[i] = e
+	}
+	return &c
+}

@@ -1,0 +1,64 @@
+package ring
+
+import "slices"
+
+// index prepares what every request looks up.
+func (d *Document) index() {
+	d.buckets = make(map[string]Bucket, len(d.Buckets))
+	for _, b := range d.Buckets {
+		d.buckets[b.Name] = b
+	}
+	d.members = make(map[NodeID]Member, len(d.Members))
+	for _, m := range d.Members {
+		d.members[m.ID] = m
+	}
+}
+
+// Member finds a member by id.
+func (d *Document) Member(id NodeID) (Member, bool) {
+	m, ok := d.members[id]
+	return m, ok
+}
+
+// Bucket finds a bucket by name.
+func (d *Document) Bucket(name string) (Bucket, bool) {
+	b, ok := d.buckets[name]
+	return b, ok
+}
+
+// Entry is a partition's row of the layout. Do not change it.
+func (d *Document) Entry(p Partition) Entry { return d.Layout[p] }
+
+// Primaries are the nodes that serve a partition. Do not change them.
+func (d *Document) Primaries(p Partition) []NodeID { return d.Layout[p].Serving }
+
+// IsPrimary reports whether a node serves a partition.
+func (d *Document) IsPrimary(p Partition, id NodeID) bool {
+	return slices.Contains(d.Layout[p].Serving, id)
+}
+
+// Fallbacks lists every member that does not serve a partition, in the order in
+// which they stand in: going round the ring from the next partition, each node when
+// it is met first (Dynamo, sections 4.3 and 4.6). Members that serve nothing are
+// last.
+func (d *Document) Fallbacks(p Partition) []NodeID {
+	met := make(map[NodeID]bool, len(d.Members))
+	for _, id := range d.Layout[p].Serving {
+		met[id] = true
+	}
+	out := make([]NodeID, 0, max(0, len(d.Members)-len(met)))
+	for i := 1; i < len(d.Layout) && len(met) < len(d.Members); i++ {
+		for _, id := range d.Layout[(int(p)+i)%len(d.Layout)].Serving {
+			if !met[id] {
+				met[id] = true
+				out = append(out, id)
+			}
+		}
+	}
+	for _, m := range d.Members {
+		if !met[m.ID] {
+			out = append(out, m.ID)
+		}
+	}
+	return out
+}

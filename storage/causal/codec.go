@@ -1,0 +1,221 @@
+package causal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// ErrObject says that bytes are no object.
+var ErrObject = errors.New("not an object")
+
+const (
+	version       = 1
+	flagTombstone = 1 << 0
+	flagStripped  = 1 << 1
+	// The least bytes that an entry of each list takes: what a count may claim is
+	// bounded by the bytes that are there.
+	leastEntry   = 9
+	leastOp      = 33
+	leastSibling = 1 + 9 + 16 + 8 + 4
+)
+
+// Append appends the object's encoding to dst; nil has none.
+func (o *Object) Append(dst []byte) []byte {
+	if o == nil {
+		return dst
+	}
+	dst = append(dst, version, byte(o.Policy))
+	dst = binary.AppendUvarint(dst, o.Generation)
+	dst = o.Context.append(dst)
+	dst = binary.AppendUvarint(dst, uint64(len(o.Ops)))
+	for _, op := range o.Ops {
+		dst = appendDot(binary.BigEndian.AppendUint64(dst, uint64(op.Stamp)), op.Dot)
+		dst = append(dst, op.Op[:]...)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(o.Siblings)))
+	for i := range o.Siblings {
+		dst = o.Siblings[i].append(dst)
+	}
+	return dst
+}
+
+func (c Context) append(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(c.stamp))
+	dst = binary.AppendUvarint(dst, uint64(len(c.dots)))
+	for _, d := range c.dots {
+		dst = appendDot(dst, d)
+	}
+	return dst
+}
+
+func (s *Sibling) append(dst []byte) []byte {
+	dst = appendDot(append(dst, s.flags()), s.Dot)
+	dst = append(dst, s.Op[:]...)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(s.Stamp))
+	dst = binary.AppendUvarint(dst, uint64(s.Expiry)) //nolint:gosec // the inverse casts back
+	dst = appendText(dst, s.ContentType)
+	dst = binary.AppendUvarint(dst, uint64(len(s.Meta)))
+	for _, pair := range s.Meta {
+		dst = appendText(appendText(dst, pair.Name), pair.Value)
+	}
+	dst = binary.AppendUvarint(dst, uint64(s.Size)) //nolint:gosec // not negative
+	if s.Stripped {
+		return dst
+	}
+	return append(dst, s.Value...)
+}
+
+func (s *Sibling) flags() byte {
+	var flags byte
+	if s.Tombstone {
+		flags |= flagTombstone
+	}
+	if s.Stripped {
+		flags |= flagStripped
+	}
+	return flags
+}
+
+func appendDot(dst []byte, d Dot) []byte {
+	return binary.AppendUvarint(binary.BigEndian.AppendUint64(dst, uint64(d.Actor)), d.Counter)
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// Decode is the inverse of Append. The values it returns are parts of b: they live,
+// and must stay unchanged, as long as the object does. It fails with ErrObject
+// unless b is exactly what Append makes of an object that Put and Join can make.
+func Decode(b []byte) (*Object, error) {
+	d := decoder{rest: b}
+	if v := d.byte(); d.err == nil && v != version {
+		return nil, fmt.Errorf("%w: version %d is unknown", ErrObject, v)
+	}
+	o := &Object{Policy: Policy(d.byte()), Generation: d.uvarint()}
+	o.Context = d.context()
+	for range d.count(leastOp) {
+		op := Operation{Stamp: Stamp(d.uint64()), Dot: d.dot()}
+		copy(op.Op[:], d.bytes(len(op.Op)))
+		o.Ops = append(o.Ops, op)
+	}
+	if n := d.count(leastSibling); n > 0 {
+		o.Siblings = make([]Sibling, n)
+		for i := range o.Siblings {
+			d.sibling(&o.Siblings[i])
+		}
+	}
+	if d.err == nil && len(d.rest) > 0 {
+		d.err = fmt.Errorf("%w: %d bytes too many", ErrObject, len(d.rest))
+	}
+	if d.err != nil {
+		return nil, d.err
+	}
+	if err := o.Invariant(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrObject, err)
+	}
+	return o, nil
+}
+
+// decoder takes fields off bytes and remembers the first fault.
+type decoder struct {
+	rest []byte
+	err  error
+}
+
+func (d *decoder) fail() {
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: cut short or out of range", ErrObject)
+	}
+	d.rest = nil
+}
+
+func (d *decoder) byte() byte {
+	if b := d.bytes(1); len(b) == 1 {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) bytes(n int) []byte {
+	if n > len(d.rest) {
+		d.fail()
+		return nil
+	}
+	b := d.rest[:n:n]
+	d.rest = d.rest[n:]
+	return b
+}
+
+// uvarint reads a number in its shortest form; any other is not ours.
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 || (n > 1 && d.rest[n-1] == 0) {
+		d.fail()
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) uint64() uint64 {
+	if b := d.bytes(8); len(b) == 8 {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
+// count reads how many entries follow, of which each takes at least least bytes.
+func (d *decoder) count(least int) int {
+	n := d.uvarint()
+	if n > uint64(len(d.rest)/least) {
+		d.fail()
+		return 0
+	}
+	return int(n) //nolint:gosec // bounded by the bytes that are there
+}
+
+func (d *decoder) size() int {
+	n := d.uvarint()
+	if n > math.MaxInt32 {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) text() string { return string(d.bytes(d.size())) }
+
+func (d *decoder) dot() Dot { return Dot{Actor: Actor(d.uint64()), Counter: d.uvarint()} }
+
+func (d *decoder) context() Context {
+	c := Context{stamp: Stamp(d.uint64())}
+	for range d.count(leastEntry) {
+		dot := d.dot()
+		if n := len(c.dots); dot.Counter == 0 || (n > 0 && c.dots[n-1].Actor >= dot.Actor) {
+			d.fail()
+		}
+		c.dots = append(c.dots, dot)
+	}
+	return c
+}
+
+func (d *decoder) sibling(s *Sibling) {
+	flags := d.byte()
+	if flags&^(flagTombstone|flagStripped) != 0 {
+		d.fail()
+	}
+	s.Tombstone, s.Stripped = flags&flagTombstone != 0, flags&flagStripped != 0
+	s.Dot = d.dot()
+	copy(s.Op[:], d.bytes(len(s.Op)))
+	s.Stamp, s.Expiry, s.ContentType = Stamp(d.uint64()), int64(d.uvarint()), d.text() //nolint:gosec // the inverse of Append
+	for range d.count(2) {
+		s.Meta = append(s.Meta, Pair{d.text(), d.text()})
+	}
+	s.Size = d.size()
+	if !s.Stripped {
+		s.Value = d.bytes(s.Size)
+	}
+}
