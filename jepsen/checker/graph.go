@@ -1,0 +1,158 @@
+package checker
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hengedb/henge/jepsen/history"
+)
+
+// keyName is one key of one bucket.
+type keyName struct{ bucket, key string }
+
+func keyOf(o *history.Op) keyName { return keyName{o.Bucket, o.Key} }
+
+// write is one put or delete.
+type write struct {
+	history.Pair
+	value string
+	dots  []dot // every dot under which the value was seen
+}
+
+func (w *write) acked() bool    { return w.End.Type == history.OK }
+func (w *write) happened() bool { return w.End.Type != history.Fail } // or may have
+func (w *write) isDelete() bool { return w.Invoke.F == history.Delete }
+
+// latest is the last moment at which the write can have been minted: a completion,
+// or the deadline that it carries.
+func (w *write) latest() time.Duration {
+	switch {
+	case w.End.Type == history.OK:
+		return w.End.T
+	case w.Invoke.Limit == 0:
+		return 1<<63 - 1
+	}
+	return w.Invoke.T + w.Invoke.Limit
+}
+
+// keyHistory is everything about one key.
+type keyHistory struct {
+	name   keyName
+	writes map[string]*write
+	order  []*write // as invoked
+	reads  []history.Op
+	final  *history.Op // the last read in the session history.Final
+}
+
+// split sorts a history by key, and brings values and dots together.
+func split(h history.History) []*keyHistory {
+	keys := make(map[keyName]*keyHistory)
+	at := func(k keyName) *keyHistory {
+		if keys[k] == nil {
+			keys[k] = &keyHistory{name: k, writes: make(map[string]*write)}
+		}
+		return keys[k]
+	}
+	for _, p := range h.Pairs() {
+		k := at(keyOf(&p.Invoke))
+		if p.Invoke.Writes() {
+			w := &write{Pair: p, value: p.Invoke.Value}
+			k.writes[w.value] = w
+			k.order = append(k.order, w)
+		} else if p.End.Type == history.OK {
+			k.reads = append(k.reads, p.End)
+		}
+	}
+	names := slices.SortedFunc(maps.Keys(keys), func(a, b keyName) int {
+		return strings.Compare(a.bucket+"\x00"+a.key, b.bucket+"\x00"+b.key)
+	})
+	list := make([]*keyHistory, 0, len(names))
+	for _, name := range names {
+		keys[name].learn()
+		list = append(list, keys[name])
+	}
+	return list
+}
+
+// learn collects the dots of values and finds the final read.
+func (k *keyHistory) learn() {
+	for _, w := range k.order {
+		k.seenAs(w.value, w.End.Dot)
+	}
+	for i := range k.reads {
+		read := &k.reads[i]
+		for n, d := range read.Dots {
+			k.seenAs(read.Values[n], d)
+		}
+		if read.Session == history.Final && (k.final == nil || read.T >= k.final.T) {
+			k.final = read
+		}
+	}
+}
+
+func (k *keyHistory) seenAs(value, text string) {
+	w := k.writes[value]
+	d, ok := parseDot(text)
+	if w != nil && ok && !slices.Contains(w.dots, d) {
+		w.dots = append(w.dots, d)
+	}
+}
+
+// replaces reports whether w replaced v by what w's own client knew.
+func replaces(w, v *write) bool { return slices.Contains(w.Invoke.Saw, v.value) }
+
+// claims reports whether the receipt of a blind write covers v.
+func claims(w, v *write) bool {
+	return w != v && w.Invoke.Blind && covers(w.End.Covers, v.dots)
+}
+
+// mayReplace reports whether w explains that v is gone: rules 1 and 2 of the
+// package comment.
+func mayReplace(w, v *write) bool {
+	switch {
+	case w == v || !w.happened():
+		return false
+	case replaces(w, v):
+		return true
+	case !w.Invoke.Blind:
+		return false
+	case w.acked() && len(w.End.Covers) > 0 && len(v.dots) > 0:
+		return claims(w, v)
+	}
+	return v.Invoke.T < w.latest()
+}
+
+// covered walks back from what is visible at the end and from deletes: the writes
+// that are there or were replaced by one that is covered.
+func (k *keyHistory) covered() map[*write]bool {
+	covered := make(map[*write]bool)
+	var reached []*write
+	reach := func(w *write) {
+		if !covered[w] {
+			covered[w] = true
+			reached = append(reached, w)
+		}
+	}
+	for _, value := range k.final.Values {
+		if w := k.writes[value]; w != nil {
+			reach(w)
+		}
+	}
+	for _, w := range k.order {
+		if w.isDelete() && w.happened() {
+			reach(w)
+		}
+	}
+	for len(reached) > 0 {
+		w := reached[0]
+		reached = reached[1:]
+		for _, v := range k.order {
+			if mayReplace(w, v) {
+				reach(v)
+			}
+		}
+	}
+	return covered
+}
