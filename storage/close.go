@@ -1,0 +1,112 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// failedWait is how long Close waits for a store that failed: what can still end
+// does so at once.
+const failedWait = time.Second
+
+// Close waits for the calls under way, syncs, and gives the directory free. It
+// leaves no goroutine behind, unless the disk failed: then it waits a second at
+// most, and returns an error that matches ErrFailed and says what is left. A
+// second Close returns ErrClosed.
+func (s *Store) Close() error {
+	if !s.gate.close() {
+		return ErrClosed
+	}
+	if err := s.release(); err != nil {
+		return fmt.Errorf("close store in %s: %w", s.dir, err)
+	}
+	return nil
+}
+
+// release gives back what Open took, in reverse order, as far as it came.
+func (s *Store) release() error {
+	var errs []error
+	if s.disk != nil {
+		close(s.disk.closing)
+	}
+	if s.space != nil {
+		s.space.stop()
+	}
+	ended := !s.stuck
+	if s.db != nil {
+		ended = s.releasePebble(&errs)
+	}
+	if s.cache != nil && ended {
+		s.cache.Unref()
+	}
+	if s.lock != nil {
+		errs = append(errs, s.releaseLock(ended))
+	}
+	if s.health != nil && ended {
+		errs = append(errs, s.health.Close())
+	}
+	return errors.Join(append(errs, s.fault.err())...)
+}
+
+// releasePebble waits for the users and closes the database. A failed store's
+// users may never come back, and nor may its Close: then it is left as it is, and
+// ended is false.
+func (s *Store) releasePebble(errs *[]error) (ended bool) {
+	if s.await(s.gate.drained) {
+		closed := make(chan struct{})
+		var err error
+		go func() {
+			defer close(closed)
+			err = s.closePebble()
+		}()
+		if s.await(closed) {
+			*errs = append(*errs, err)
+			return true
+		}
+	}
+	*errs = append(*errs, errors.New("the failed disk still holds goroutines of the store; they are left behind"))
+	return false
+}
+
+// closePebble closes the database. Of a failed one a panic may come.
+func (s *Store) closePebble() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("pebble panicked: %v", r)
+		}
+	}()
+	return s.db.Close()
+}
+
+// await waits for done; once the store failed, only as long as there is hope.
+func (s *Store) await(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	case <-s.fault.done:
+	}
+	limit := make(chan struct{})
+	timer := s.options.Clock.AfterFunc(failedWait, func() { close(limit) })
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-s.disk.parked:
+	case <-limit:
+	}
+	return false
+}
+
+// releaseLock gives the directory free, unless an operation of a failed store
+// may still reach it.
+func (s *Store) releaseLock(ended bool) error {
+	if ended {
+		return s.lock.Close()
+	}
+	if !s.disk.frozen() {
+		return errors.New("the directory stays locked: an operation of the failed disk is still under way")
+	}
+	// Pebble holds the lock a second time and does not let go of it.
+	return errors.Join(s.lock.Close(), s.lock.Close())
+}

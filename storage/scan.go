@@ -1,0 +1,193 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage/causal"
+)
+
+// A scan reads pages and holds no iterator while its caller works: an iterator
+// keeps obsolete tables on the disk. A page ends after so many records or bytes,
+// whatever comes first: enough to make the seek cheap, little enough to hold.
+const (
+	pageRecords = 256
+	pageBytes   = 1 << 20
+)
+
+// Record is one key of a scan, with what the store holds of it.
+type Record struct {
+	Key      Key
+	Position ring.Position
+	Object   *causal.Object
+}
+
+// HintRecord is one key of a scan of the hints.
+type HintRecord struct {
+	Key      Key
+	Position ring.Position
+	Hint     *Hint
+}
+
+// ScanFrom is where a scan begins: at Position, or, when After is not zero, right
+// after that key, whose position goes before Position.
+type ScanFrom struct {
+	Position ring.Position
+	After    Key
+}
+
+// bound is the first key in section s that the scan may yield.
+func (f ScanFrom) bound(s section) []byte {
+	if f.After == (Key{}) {
+		return appendPosition(nil, s, f.Position)
+	}
+	return append(appendKey(nil, s, f.After.Position(), f.After), 0)
+}
+
+// Scan yields the objects from from up to and with position last, in ring order,
+// each key at most once. It is no snapshot: each record is as of the moment its
+// page was read. The records are the caller's. A scan that cannot go on yields an
+// error and ends; ErrCorrupt when a block is damaged.
+func (s *Store) Scan(ctx context.Context, from ScanFrom, last ring.Position) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for p := range s.pages(ctx, sectionObject, from.bound(sectionObject), last) {
+			r := Record{Key: p.key, Position: p.pos}
+			err := p.err
+			if err == nil {
+				r.Object, err = causal.Decode(p.value)
+				err = s.scanError(p, err)
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Hints yields the hints after the given key, all of them when it is nil, in ring
+// order. It is otherwise like Scan.
+func (s *Store) Hints(ctx context.Context, after *Key) iter.Seq2[HintRecord, error] {
+	var from ScanFrom
+	if after != nil {
+		from.After = *after
+	}
+	return func(yield func(HintRecord, error) bool) {
+		for p := range s.pages(ctx, sectionHint, from.bound(sectionHint), ^ring.Position(0)) {
+			r := HintRecord{Key: p.key, Position: p.pos}
+			err := p.err
+			if err == nil {
+				r.Hint, err = decodeHint(p.value)
+				err = s.scanError(p, err)
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// scanError makes of a value that cannot be decoded a corruption of its key.
+func (s *Store) scanError(p pair, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("scan at %q in bucket %q: %w", p.key.Key, p.key.Bucket, s.corrupt(p.pos, p.key, err))
+}
+
+// pair is a key and its bytes, or why there are none.
+type pair struct {
+	key   Key
+	pos   ring.Position
+	value []byte
+	err   error
+}
+
+// pages yields the pairs of section in from bound lower up to position last; it
+// ends after an error.
+func (s *Store) pages(ctx context.Context, in section, lower []byte, last ring.Position) iter.Seq[pair] {
+	upper := appendAfter(nil, in, last)
+	return func(yield func(pair) bool) {
+		for lower != nil {
+			var page []pair
+			var err error
+			page, lower, err = s.page(ctx, in, lower, upper)
+			for _, p := range page {
+				if !yield(p) {
+					return
+				}
+			}
+			if err != nil {
+				yield(pair{err: fmt.Errorf("scan: %w", err)})
+				return
+			}
+		}
+	}
+}
+
+// page reads what lies between lower and upper, as far as a page goes. next is
+// where the next page begins, nil when there is none.
+func (s *Store) page(ctx context.Context, in section, lower, upper []byte) (page []pair, next []byte, err error) {
+	if err := s.begin(); err != nil {
+		return nil, nil, err
+	}
+	defer s.gate.leave()
+	s.counters.pages.Add(1)
+	it, err := s.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return nil, nil, s.iterError(err)
+	}
+	size := 0
+	for ok := it.First(); ok; ok = it.Next() {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+			break
+		}
+		if len(page) == pageRecords || size >= pageBytes {
+			next = append([]byte(nil), it.Key()...)
+			break
+		}
+		p := s.pair(in, it)
+		if p.err != nil {
+			err = p.err
+			break
+		}
+		size += len(p.value)
+		page = append(page, p)
+	}
+	if err == nil {
+		err = s.iterError(it.Error())
+	}
+	if closed := it.Close(); err == nil {
+		err = s.iterError(closed)
+	}
+	return page, next, err
+}
+
+// pair copies what it stands on.
+func (s *Store) pair(in section, it *pebble.Iterator) pair {
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return pair{err: s.iterError(err)}
+	}
+	pos, k, err := parseKey(it.Key(), in)
+	if err != nil {
+		return pair{err: err}
+	}
+	return pair{key: k, pos: pos, value: append(make([]byte, 0, len(value)), value...)}
+}
+
+// iterError turns what an iterator met into the store's words.
+func (s *Store) iterError(err error) error {
+	if err == nil {
+		return s.fault.err()
+	}
+	if isCorruption(err) {
+		s.counters.corruptReads.Add(1)
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
+}
