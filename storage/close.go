@@ -53,7 +53,7 @@ func (s *Store) release() error {
 // users may never come back, and nor may its Close: then it is left as it is, and
 // ended is false.
 func (s *Store) releasePebble(errs *[]error) (ended bool) {
-	if s.await(s.gate.drained) {
+	if s.await(s.gate.drained.done) {
 		closed := make(chan struct{})
 		var err error
 		go func() {
@@ -86,27 +86,39 @@ func (s *Store) await(done <-chan struct{}) bool {
 		return true
 	case <-s.fault.done:
 	}
-	limit := make(chan struct{})
-	timer := s.options.Clock.AfterFunc(failedWait, func() { close(limit) })
-	defer timer.Stop()
+	limit, stop := s.after(failedWait)
+	defer stop()
 	select {
 	case <-done:
 		return true
-	case <-s.disk.parked:
+	case <-s.disk.parked.done:
 	case <-limit:
 	}
 	return false
 }
 
+// after returns a channel that is closed once d has passed.
+func (s *Store) after(d time.Duration) (passed <-chan struct{}, stop func() bool) {
+	limit := make(chan struct{})
+	return limit, s.options.Clock.AfterFunc(d, func() { close(limit) }).Stop
+}
+
 // releaseLock gives the directory free, unless an operation of a failed store
-// may still reach it.
+// may still change what is in it.
 func (s *Store) releaseLock(ended bool) error {
 	if ended {
 		return s.lock.Close()
 	}
-	if !s.disk.frozen() {
+	if s.disk.enter() { // if the last operation left before the mark was set
+		s.disk.leave()
+	}
+	limit, stop := s.after(failedWait)
+	defer stop()
+	select {
+	case <-s.disk.frozen.done:
+		// Pebble holds the lock a second time and does not let go of it.
+		return errors.Join(s.lock.Close(), s.lock.Close())
+	case <-limit:
 		return errors.New("the directory stays locked: an operation of the failed disk is still under way")
 	}
-	// Pebble holds the lock a second time and does not let go of it.
-	return errors.Join(s.lock.Close(), s.lock.Close())
 }

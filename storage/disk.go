@@ -46,8 +46,8 @@ type disk struct {
 	onFail  func(cause error)
 	opened  atomic.Bool
 	busy    atomic.Int64  // operations inside the real file system that change it
-	parked  chan struct{} // closed once a goroutine of Pebble's was parked
-	park    atomic.Bool
+	frozen  once          // done once the store failed and no operation was under way: nothing changes any more
+	parked  once          // done once a goroutine of Pebble's was parked
 	closing chan struct{} // closed when the store closes: no more pauses
 	sync    latency       // of the log's syncs
 }
@@ -71,11 +71,11 @@ func (d *disk) enter() bool {
 	return false
 }
 
-func (d *disk) leave() { d.busy.Add(-1) }
-
-// frozen reports whether nothing can reach the disk any more: the store failed
-// and no operation is on its way.
-func (d *disk) frozen() bool { return d.fault.failed() && d.busy.Load() == 0 }
+func (d *disk) leave() {
+	if d.busy.Add(-1) == 0 && d.fault.failed() {
+		d.frozen.do()
+	}
+}
 
 // reported tells whether an error may pass: pebble.Open will return it.
 func (d *disk) reported() bool { return !d.opened.Load() && onOwnGoroutine() }
@@ -107,9 +107,7 @@ func (d *disk) manifest(op func() error) error {
 // parkForever never returns: the caller is one of Pebble's goroutines, and what
 // it would do next ends the process or hides the failure.
 func (d *disk) parkForever() {
-	if d.park.CompareAndSwap(false, true) {
-		close(d.parked)
-	}
+	d.parked.do()
 	select {}
 }
 

@@ -5,6 +5,17 @@ import (
 	"sync/atomic"
 )
 
+// once is something that happens once, and can be waited for.
+type once struct {
+	*sync.Once
+	done chan struct{} // closed when it has happened
+}
+
+func newOnce() once { return once{Once: &sync.Once{}, done: make(chan struct{})} }
+
+// do makes it happen.
+func (o once) do() { o.Do(func() { close(o.done) }) }
+
 // gateClosed is the bit of a gate's state that says no more may enter; the bits
 // below it count who is inside.
 const gateClosed = int64(1) << 62
@@ -13,11 +24,10 @@ const gateClosed = int64(1) << 62
 // a lock: nobody waits inside it.
 type gate struct {
 	state   atomic.Int64
-	once    sync.Once
-	drained chan struct{} // closed once the gate is closed and empty
+	drained once // done once the gate is closed and empty
 }
 
-func newGate() *gate { return &gate{drained: make(chan struct{})} }
+func newGate() *gate { return &gate{drained: newOnce()} }
 
 // enter counts one user in; it reports false when the gate is closed. Who
 // entered calls leave.
@@ -36,7 +46,7 @@ func (g *gate) again() { g.state.Add(1) }
 // leave undoes one enter or again.
 func (g *gate) leave() {
 	if g.state.Add(-1) == gateClosed {
-		g.once.Do(func() { close(g.drained) })
+		g.drained.do()
 	}
 }
 

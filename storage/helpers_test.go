@@ -38,6 +38,20 @@ func newSickDisk(inner vfs.FS) *sickDisk {
 	return d
 }
 
+// ReuseForWrite makes a new file in the place of the old one, which the interface
+// allows: errorfs would let the operations of a reused one through.
+func (d *sickDisk) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if judge := d.judge.Load(); judge != nil {
+		if err := (*judge)(errorfs.Op{Kind: errorfs.OpReuseForWrite, Path: newname}); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.Remove(oldname); err != nil {
+		return nil, err
+	}
+	return d.Create(newname, category)
+}
+
 // fail makes operations fail with what judge says.
 func (d *sickDisk) fail(judge func(errorfs.Op) error) { d.judge.Store(&judge) }
 

@@ -31,9 +31,9 @@ const maxHintNodes = 255
 // errHint says that bytes are no hint.
 var errHint = errors.New("not a hint")
 
-// append appends the encoding of h, drawn in doc.go.
-func (h *Hint) append(dst []byte) []byte {
-	dst = append(dst, hintVersion)
+// encode is h as drawn in doc.go.
+func (h *Hint) encode() []byte {
+	dst := []byte{hintVersion}
 	dst = binary.BigEndian.AppendUint64(dst, uint64(h.Since))
 	dst = binary.BigEndian.AppendUint64(dst, h.Mark)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(h.W)) //nolint:gosec // W is a count of replicas
@@ -57,7 +57,7 @@ func (h *Hint) check() error {
 	return nil
 }
 
-// decodeHint is the inverse of append; the object's values alias raw.
+// decodeHint is the inverse of encode; the object's values alias raw.
 func decodeHint(raw []byte) (*Hint, error) {
 	h, rest, err := decodeHintHead(raw)
 	if err != nil || len(rest) == 0 {

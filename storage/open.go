@@ -68,7 +68,7 @@ func (s *Store) openPebble() error {
 	s.disk = &disk{
 		FS:    vfs.OnDiskFull(s.fs, s.space.ballast.drop),
 		fault: s.fault, clock: s.options.Clock, onFail: s.fail,
-		parked: make(chan struct{}), closing: make(chan struct{}),
+		frozen: newOnce(), parked: newOnce(), closing: make(chan struct{}),
 	}
 	s.logger = &pebbleLogger{log: s.options.Logger, limit: s.limit, onFail: s.fail, park: s.disk.parkForever}
 	s.cache = pebble.NewCache(s.options.CacheBytes)

@@ -55,7 +55,6 @@ func (s *Store) read(ctx context.Context, in section, k Key) ([]byte, ring.Posit
 	if ctx.Err() != nil {
 		return nil, 0, context.Cause(ctx)
 	}
-	s.counters.reads.Add(1)
 	pos := k.Position()
 	raw, err := s.get(in, pos, k)
 	if err != nil {
@@ -73,6 +72,7 @@ func readError(k Key, err error) error {
 // is nothing. A damaged block ends the actor of the partition or hint: what the
 // node knew of the key is gone, and with it what the actor's counter claims.
 func (s *Store) get(in section, pos ring.Position, k Key) ([]byte, error) {
+	s.counters.reads.Add(1)
 	var stack [128]byte
 	raw, err := s.lookup(appendKey(stack[:0], in, pos, k))
 	if err != nil && isCorruption(err) {
@@ -83,7 +83,6 @@ func (s *Store) get(in section, pos ring.Position, k Key) ([]byte, error) {
 
 // lookup copies the bytes under key; nil is nothing.
 func (s *Store) lookup(key []byte) ([]byte, error) {
-	s.counters.gets.Add(1)
 	value, closer, err := s.db.Get(key)
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):

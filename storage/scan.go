@@ -33,19 +33,19 @@ type HintRecord struct {
 	Hint     *Hint
 }
 
-// ScanFrom is where a scan begins: at Position, or, when After is not zero, right
-// after that key, whose position goes before Position.
+// ScanFrom is where a scan begins: at the first key at or above Position; or, when
+// Key is not zero, right after that key, wherever Position is.
 type ScanFrom struct {
 	Position ring.Position
-	After    Key
+	Key      Key
 }
 
 // bound is the first key in section s that the scan may yield.
 func (f ScanFrom) bound(s section) []byte {
-	if f.After == (Key{}) {
+	if f.Key == (Key{}) {
 		return appendPosition(nil, s, f.Position)
 	}
-	return append(appendKey(nil, s, f.After.Position(), f.After), 0)
+	return append(appendKey(nil, s, f.Key.Position(), f.Key), 0)
 }
 
 // Scan yields the objects from from up to and with position last, in ring order,
@@ -73,7 +73,7 @@ func (s *Store) Scan(ctx context.Context, from ScanFrom, last ring.Position) ite
 func (s *Store) Hints(ctx context.Context, after *Key) iter.Seq2[HintRecord, error] {
 	var from ScanFrom
 	if after != nil {
-		from.After = *after
+		from.Key = *after
 	}
 	return func(yield func(HintRecord, error) bool) {
 		for p := range s.pages(ctx, sectionHint, from.bound(sectionHint), ^ring.Position(0)) {

@@ -7,7 +7,7 @@ import (
 
 // counters count what the store did since it was opened.
 type counters struct {
-	reads, writes, gets, pages                        atomic.Uint64
+	reads, writes, pages                              atomic.Uint64
 	commits, barriers, barrierSyncs, refused          atomic.Uint64
 	actorAlarms, actorsEnded                          atomic.Uint64
 	corruptions, corruptReads                         atomic.Uint64
@@ -16,11 +16,10 @@ type counters struct {
 
 // Counters is what a store did since it was opened.
 type Counters struct {
-	Reads            uint64 // Read and ReadHint calls
-	Writes           uint64 // Write calls that got the lock
-	Gets             uint64 // lookups in Pebble, those of writes and records included
+	Reads            uint64 // objects and hints looked up, those of writes included
+	Writes           uint64 // batches of objects and hints
+	Commits          uint64 // all batches: also barriers and records
 	Pages            uint64 // of scans
-	Commits          uint64 // batches handed to Pebble, barriers and records included
 	Barriers         uint64 // asked for
 	BarrierSyncs     uint64 // made: fewer when callers share them
 	Refused          uint64 // writes refused because the disk is short of room
@@ -38,8 +37,8 @@ type Counters struct {
 func (s *Store) Counters() Counters {
 	c := &s.counters
 	return Counters{
-		Reads: c.reads.Load(), Writes: c.writes.Load(), Gets: c.gets.Load(), Pages: c.pages.Load(),
-		Commits: c.commits.Load(), Barriers: c.barriers.Load(), BarrierSyncs: c.barrierSyncs.Load(), Refused: c.refused.Load(),
+		Reads: c.reads.Load(), Writes: c.writes.Load(), Commits: c.commits.Load(), Pages: c.pages.Load(),
+		Barriers: c.barriers.Load(), BarrierSyncs: c.barrierSyncs.Load(), Refused: c.refused.Load(),
 		ActorAlarms: c.actorAlarms.Load(), ActorsEnded: c.actorsEnded.Load(),
 		Corruptions: c.corruptions.Load(), CorruptReads: c.corruptReads.Load(),
 		BackgroundErrors: c.backgroundErrors.Load(), SlowDisk: c.slowDisk.Load(), Stalls: c.stalls.Load(),

@@ -145,7 +145,7 @@ func (t *Tx) batch() (b *pebble.Batch, grown int, err error) {
 		var value []byte
 		if t.hint != nil {
 			err = errors.Join(err, t.hint.check())
-			value = t.hint.append(nil)
+			value = t.hint.encode()
 		}
 		grown += len(value) - t.hintBytes
 		err = errors.Join(err, set(b, appendKey(nil, sectionHint, t.pos, t.key), value))

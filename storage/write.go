@@ -71,12 +71,12 @@ func (s *Store) write(ctx context.Context, k Key, kind WriteKind, change func(*T
 			release()
 		}
 	}()
-	s.counters.writes.Add(1)
 	t := &Tx{store: s, key: k, pos: pos, state: l.of(pos)}
 	b, err := t.run(kind, change)
 	if err != nil || b == nil {
 		return &Commit{store: s}, err
 	}
+	s.counters.writes.Add(1)
 	handed := release
 	release = nil
 	return s.start(b, handed, t.applied), nil

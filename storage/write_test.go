@@ -18,14 +18,14 @@ func TestAWriteCostsOneGetAndOneCommit(t *testing.T) {
 	before := s.Counters()
 	mustPut(t, s, key(1), number(2))
 	after := s.Counters()
-	if gets, commits := after.Gets-before.Gets, after.Commits-before.Commits; gets != 1 || commits != 1 {
-		t.Errorf("a write cost %d gets and %d commits, want 1 and 1", gets, commits)
+	if reads, writes, commits := after.Reads-before.Reads, after.Writes-before.Writes, after.Commits-before.Commits; reads != 1 || writes != 1 || commits != 1 {
+		t.Errorf("a write cost %d reads, %d writes and %d commits, want 1 of each", reads, writes, commits)
 	}
 	if got := numeral(value(t, s, key(1))); got != 2 {
 		t.Errorf("value %d, want 2", got)
 	}
-	if got := s.Counters().Gets - after.Gets; got != 1 {
-		t.Errorf("a read cost %d gets, want 1", got)
+	if got := s.Counters().Reads - after.Reads; got != 1 {
+		t.Errorf("a read cost %d reads, want 1", got)
 	}
 }
 
