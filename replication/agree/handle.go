@@ -66,7 +66,7 @@ func (a *Agent) learn(ctx context.Context, m Message) (Message, error) {
 // vote answers a prepare or an accept, after a look at the sender's document when
 // the sender is ahead.
 func (a *Agent) vote(ctx context.Context, from ring.NodeID, m Message) (Message, error) {
-	if why := a.abstain(); why != "" {
+	if why := a.objection(m); why != "" {
 		return Message{Kind: KindRefused, Base: m.Base, Ballot: m.Ballot, Held: a.name(), Reason: why}, nil
 	}
 	answer, err := a.answer(ctx, from, m)
@@ -78,6 +78,22 @@ func (a *Agent) vote(ctx context.Context, from ring.NodeID, m Message) (Message,
 		return answer, nil
 	}
 	return a.answer(ctx, from, m)
+}
+
+// objection says why this node does not vote on m, whatever its state. It decodes
+// what is to be accepted here, before the step, which must be short.
+func (a *Agent) objection(m Message) string {
+	if why := a.abstain(); why != "" {
+		return why
+	}
+	held := a.Document()
+	if m.Kind != KindAccept || held == nil {
+		return ""
+	}
+	if _, err := Successor(m.Base, held.Cluster, m.Document); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // answer makes one step of the state, saved before it is told.

@@ -85,10 +85,12 @@ func (a *Agent) apply(edit Edit) (base, value *ring.Document, err error) {
 	if value == nil {
 		return base, nil, nil
 	}
-	if value, err = value.Seal(); err != nil {
+	raw, err := value.Encode()
+	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrEdit, err)
 	}
-	return base, value, successor(base, value)
+	value, err = Successor(base.Name(), base.Cluster, raw)
+	return base, value, err
 }
 
 // decide proposes value as the successor of base until some successor is known,

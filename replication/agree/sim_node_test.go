@@ -49,7 +49,7 @@ func (n *simNode) start() {
 	}
 	n.up, n.state = true, state
 	n.sim.logf("%s starts with %s, promised %s", n.id(), state.Name(), state.Acceptor.Promised)
-	if n.sim.now < simFaulty && n.sim.chance(0.5) {
+	if n.sim.now < simFaulty && n.sim.chance(0.3) {
 		n.begin(&simOp{token: fmt.Sprintf("c%d", len(n.sim.ops))})
 	}
 }
@@ -109,7 +109,9 @@ func (n *simNode) answer(from *simNode, m Message) {
 		n.sim.send(n, from, Message{Kind: KindFetch, Base: n.state.Name()})
 	}
 	n.sim.send(n, from, answer)
-	n.said()
+	if save {
+		n.said()
+	}
 }
 
 func (n *simNode) answered(from *simNode, m Message) {
@@ -211,7 +213,7 @@ func (n *simNode) propose(above uint64) {
 	n.round = NewRound(held.Name(), held.Voters, ballot, n.value.Raw())
 	round := n.round
 	n.ask()
-	n.sim.after(n.sim.between(5*simMillis, 60*simMillis), func() {
+	n.sim.after(n.sim.between(simDelay, 6*simDelay), func() {
 		if n.up && n.round == round && round.Phase() < Decided {
 			n.retry()
 		}
@@ -245,7 +247,7 @@ func (n *simNode) retry() {
 func (n *simNode) retryAfter(above uint64) {
 	n.tries++
 	op, round := n.op, n.round
-	n.sim.after(n.sim.between(1, min(n.tries, 10)*10*simMillis), func() {
+	n.sim.after(n.sim.between(1, min(n.tries, 20)*simDelay/2), func() {
 		if n.up && n.op == op && op != nil && n.round == round {
 			n.propose(above)
 		}

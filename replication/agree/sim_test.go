@@ -78,6 +78,7 @@ func (q *events) Pop() any {
 
 const (
 	simMillis  = int64(1000)
+	simDelay   = 10 * simMillis    // of a message, at most, unless it is late
 	simFaulty  = 500 * simMillis   // how long faults go on
 	simAllowed = 60000 * simMillis // and after them everything must be done by
 )
@@ -162,7 +163,7 @@ func (s *sim) newest() *ring.Document { return s.chain[uint64(len(s.chain))] }
 
 // scheduleFaults plans crashes and splits for as long as faults go on.
 func (s *sim) scheduleFaults() {
-	for range s.rng.IntN(20) {
+	for range s.rng.IntN(10) {
 		s.after(s.between(0, simFaulty), func() { s.nodes[s.rng.IntN(len(s.nodes))].crash() })
 	}
 	for range s.rng.IntN(4) {
@@ -194,14 +195,20 @@ func (s *sim) gossip() {
 	s.after(s.between(10*simMillis, 60*simMillis), s.gossip)
 }
 
-// voters draws a set of voters: any, one to all of the members.
+// voters draws a set of voters: three often, else one to all of the members. With
+// three, two ballots easily get a majority each; and there are proposers that no
+// crash of a voter disturbs.
 func (s *sim) voters() []ring.NodeID {
 	var ids []ring.NodeID
 	for _, n := range s.nodes {
 		ids = append(ids, n.id())
 	}
 	s.rng.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
-	ids = ids[:1+s.rng.IntN(len(ids))]
+	count := 3
+	if s.chance(0.4) {
+		count = 1 + s.rng.IntN(len(ids))
+	}
+	ids = ids[:count]
 	slices.Sort(ids)
 	return ids
 }

@@ -31,6 +31,9 @@ func (s State) Name() ring.Name {
 // the Record of next must be durable before the answer is given; if it cannot be,
 // the node remains in s and answers nothing.
 //
+// What is to be accepted is taken as it is: the caller has seen, with Successor,
+// that it is a document at all.
+//
 // An answer of KindBehind says that the node should fetch the base, and answer anew.
 func (s State) Answer(from ring.NodeID, m Message) (next State, answer Message, save bool) {
 	answer = Message{Base: m.Base, Ballot: m.Ballot, Held: s.Name()}
@@ -90,16 +93,6 @@ func (s State) refusal(from ring.NodeID, m Message) string {
 	if !slices.Contains(s.Held.Voters, s.Self) {
 		return "this node is not a voter"
 	}
-	if m.Kind != KindAccept {
-		return ""
-	}
-	value, err := ring.Decode(m.Document)
-	if err == nil {
-		err = successor(s.Held, value)
-	}
-	if err != nil {
-		return err.Error()
-	}
 	return ""
 }
 
@@ -144,19 +137,6 @@ func (s State) alarmed(other ring.Name, from ring.NodeID) State {
 		s.Alarm += fmt.Sprintf(" at node %s", from)
 	}
 	return s
-}
-
-// successor checks that next can be decided after base.
-func successor(base, next *ring.Document) error {
-	switch {
-	case next.Cluster != base.Cluster:
-		return fmt.Errorf("%w: its cluster is %s, not %s", ErrEdit, next.Cluster, base.Cluster)
-	case next.Era != base.Era:
-		return fmt.Errorf("%w: its era is %v, not %v", ErrEdit, next.Era, base.Era)
-	case next.Version != base.Version+1:
-		return fmt.Errorf("%w: its version is %d, not %d", ErrEdit, next.Version, base.Version+1)
-	}
-	return nil
 }
 
 // conflict reports whether two names cannot both have been decided; no document

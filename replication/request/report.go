@@ -112,3 +112,20 @@ type WouldAnswer struct {
 	Error    string   `json:"error,omitempty"`
 	Complete bool     `json:"complete"` // the same as the join of all that answered
 }
+
+// Layout is who holds which partition, in as few bytes as a client needs to choose
+// whom to ask.
+type Layout struct {
+	Document   ring.Name    `json:"document"`
+	Partitions int          `json:"partitions"`
+	Nodes      []LayoutNode `json:"nodes"`
+	Replicas   [][]int      `json:"replicas"` // for each partition: indexes into Nodes
+}
+
+// LayoutNode is one member of a Layout.
+type LayoutNode struct {
+	ID   ring.NodeID `json:"id"`
+	Name string      `json:"name"`
+	HTTP string      `json:"http,omitempty"`
+	Up   bool        `json:"up"` // as the answering node sees it
+}

@@ -1,0 +1,284 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hengedb/henge/replication/agree"
+	"github.com/hengedb/henge/replication/handoff"
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/replication/rpc"
+	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage"
+	"github.com/hengedb/henge/storage/clock"
+)
+
+// Options are what a Coordinator works with. Store, RPC, Agent, Members and Rand
+// must be set.
+type Options struct {
+	Name    string // of this node
+	Version string // of the software
+	Zone    string
+	Store   *storage.Store
+	RPC     *rpc.Endpoint
+	Agent   *agree.Agent
+	Members Membership
+	Clock   clock.Clock   // nil is the machine's
+	Rand    func() uint64 // safe for concurrent use
+	Logger  *slog.Logger  // nil discards
+
+	// MaxInFlight bounds the client requests at work; one more is refused at once
+	// with request.ErrOverload. 0 is DefaultMaxInFlight.
+	MaxInFlight int
+}
+
+// DefaultMaxInFlight is enough to keep any disk busy, and with values of 1 KiB a
+// few MiB of memory.
+const DefaultMaxInFlight = 1024
+
+// behindPerRequest is how many puts may have answers outstanding behind each
+// request in flight, before requests wait for them.
+const behindPerRequest = 8
+
+// slowRequest is from when on a request is logged with each replica's time.
+const slowRequest = 50 * time.Millisecond
+
+// EnsureDefaults fills in what may be left zero.
+func (o *Options) EnsureDefaults() {
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxInFlight == 0 {
+		o.MaxInFlight = DefaultMaxInFlight
+	}
+}
+
+// Validate tells everything that is missing.
+func (o *Options) Validate() error {
+	var errs []error
+	for name, missing := range map[string]bool{
+		"Store": o.Store == nil, "RPC": o.RPC == nil, "Agent": o.Agent == nil,
+		"Members": o.Members == nil, "Rand": o.Rand == nil,
+	} {
+		if missing {
+			errs = append(errs, fmt.Errorf("replication.Options: %s is not set", name))
+		}
+	}
+	if o.MaxInFlight < 0 {
+		errs = append(errs, fmt.Errorf("replication.Options: MaxInFlight is %d; want 1 or more", o.MaxInFlight))
+	}
+	return errors.Join(errs...)
+}
+
+// A Coordinator serves puts and gets from any node, and this node's copies to
+// other coordinators. It is safe for concurrent use.
+type Coordinator struct {
+	self    ring.NodeID
+	name    string
+	version string
+	zone    string
+	store   *storage.Store
+	rpc     *rpc.Endpoint
+	agent   *agree.Agent
+	members Membership
+	health  *Health
+	handoff *handoff.Handoff
+	clock   clock.Clock
+	rand    func() uint64
+	log     *slog.Logger
+
+	counters Counters
+	buckets  bucketMaker
+	inFlight chan struct{} // a token for each client request at work
+	late     chan struct{} // a token for each piece of work behind an answer
+
+	leaving  atomic.Bool     // it says so, and serves on
+	draining atomic.Bool     // new requests are refused
+	life     context.Context // ends when work behind answers must
+	end      context.CancelFunc
+	tasks    sync.WaitGroup // everything that outlives its request
+	closing  sync.RWMutex   // held for reading while tasks may be added
+	closed   bool
+}
+
+// New registers the node's handlers and begins to watch its peers. It serves once
+// the agent holds a document. Close ends it.
+func New(o Options) (*Coordinator, error) {
+	o.EnsureDefaults()
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	c := &Coordinator{
+		self: o.Store.NodeID(), name: o.Name, version: o.Version, zone: o.Zone,
+		store: o.Store, rpc: o.RPC, agent: o.Agent, members: o.Members,
+		clock: o.Clock, rand: o.Rand, log: o.Logger,
+		inFlight: make(chan struct{}, o.MaxInFlight),
+		late:     make(chan struct{}, behindPerRequest*o.MaxInFlight),
+	}
+	c.life, c.end = context.WithCancel(context.Background())
+	c.health = NewHealth(HealthOptions{
+		Self: c.self, Members: o.Members, Dial: o.RPC, Clock: o.Clock, Logger: o.Logger,
+		OnUp: func(ring.NodeID) { c.handoff.Kick() },
+	})
+	c.handoff = handoff.New(handoff.Options{Store: o.Store, Cluster: c, Clock: o.Clock, Rand: o.Rand, Logger: o.Logger})
+	c.serve()
+	c.health.Start()
+	return c, nil
+}
+
+// Health is this node's view of the others.
+func (c *Coordinator) Health() *Health { return c.health }
+
+// Handoff is what delivers this node's hints.
+func (c *Coordinator) Handoff() *handoff.Handoff { return c.handoff }
+
+// Adopted takes in a document that the agent has come to hold: the store learns
+// who holds what before this node answers for it.
+func (c *Coordinator) Adopted(d *ring.Document) {
+	c.store.Install(d)
+	c.health.Learn(d)
+	c.handoff.Kick()
+}
+
+// Document is the cluster document held now; nil while there is none.
+func (c *Coordinator) Document() *ring.Document { return c.agent.Document() }
+
+// Up reports whether a node is believed to answer.
+func (c *Coordinator) Up(id ring.NodeID) bool { return c.health.Up(id) }
+
+var _ handoff.Cluster = (*Coordinator)(nil)
+
+// Counters are what this node has done so far.
+func (c *Coordinator) Counters() *Counters { return &c.counters }
+
+// Leave makes Ready say that the node is shutting down, while it serves on: those
+// who ask elsewhere next time lose nothing.
+func (c *Coordinator) Leave() { c.leaving.Store(true) }
+
+// Leaving reports whether Leave was called.
+func (c *Coordinator) Leaving() bool { return c.leaving.Load() }
+
+// Drain refuses new requests with request.ErrNotReady and waits until those at
+// work are answered, or ctx ends.
+func (c *Coordinator) Drain(ctx context.Context) error {
+	c.draining.Store(true)
+	for range cap(c.inFlight) {
+		select {
+		case c.inFlight <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("drain: %w", context.Cause(ctx))
+		}
+	}
+	return nil
+}
+
+// Close refuses new requests, ends the work behind answers and waits for it.
+func (c *Coordinator) Close() error {
+	c.draining.Store(true)
+	c.closing.Lock()
+	again := c.closed
+	c.closed = true
+	c.closing.Unlock()
+	if again {
+		return request.ErrClosed
+	}
+	c.end()
+	c.handoff.Close()
+	c.health.Close()
+	c.tasks.Wait()
+	return nil
+}
+
+// admit takes a place among the requests at work, or refuses at once.
+func (c *Coordinator) admit() (release func(), err error) {
+	if err := c.serving(); err != nil {
+		return nil, err
+	}
+	if !c.enter() {
+		return nil, request.ErrClosed
+	}
+	select {
+	case c.inFlight <- struct{}{}:
+		return func() { <-c.inFlight; c.tasks.Done() }, nil
+	default:
+		c.tasks.Done()
+		c.counters.Overloads.Add(1)
+		return nil, fmt.Errorf("%w: %d requests are at work", request.ErrOverload, cap(c.inFlight))
+	}
+}
+
+// enter adds one to tasks, unless Close has begun.
+func (c *Coordinator) enter() bool {
+	c.closing.RLock()
+	defer c.closing.RUnlock()
+	if c.closed {
+		return false
+	}
+	c.tasks.Add(1)
+	return true
+}
+
+// Ready says why the node should not be asked, or nil.
+func (c *Coordinator) Ready() error {
+	if c.leaving.Load() {
+		return fmt.Errorf("%w: shutting down", request.ErrNotReady)
+	}
+	return c.serving()
+}
+
+// serving says why the node cannot serve, or nil.
+func (c *Coordinator) serving() error {
+	switch {
+	case c.draining.Load():
+		return fmt.Errorf("%w: shutting down", request.ErrNotReady)
+	case c.agent.Document() == nil:
+		return fmt.Errorf("%w: waiting for the cluster document", request.ErrNotReady)
+	}
+	if err := c.store.Failed(); err != nil {
+		return fmt.Errorf("%w: %w", request.ErrStoreFailed, err)
+	}
+	return nil
+}
+
+// behind runs f after the answer. When too much is left behind already, f runs
+// before the answer instead: that slows callers down to what the replicas bear.
+func (c *Coordinator) behind(f func()) {
+	select {
+	case c.late <- struct{}{}:
+	default:
+		c.counters.Inline.Add(1)
+		f()
+		return
+	}
+	if !c.enter() {
+		<-c.late
+		return
+	}
+	go func() {
+		defer c.tasks.Done()
+		defer func() { <-c.late }()
+		f()
+	}()
+}
+
+// quorumError tells which answers were missing. A caller that gave up itself finds
+// its own reason among the causes.
+func (c *Coordinator) quorumError(op string, key keyName, r *round, results []request.ReplicaResult, outcome request.Outcome, cause error) error {
+	c.counters.QuorumsLost.Add(1)
+	err := &request.QuorumError{
+		Op: op, Bucket: key.bucket, Key: key.key, Outcome: outcome,
+		Need: r.tally.need, Got: r.tally.got, Replicas: results,
+	}
+	if !errors.Is(cause, request.ErrQuorum) {
+		err.Causes = append(err.Causes, cause)
+	}
+	return err
+}

@@ -1,0 +1,340 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/replication/rpc"
+	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage/clock"
+)
+
+// forwarded is a client's request on its one hop to a node that can coordinate it.
+// The value of a put travels behind it.
+type forwarded struct {
+	Verb    string        `json:"verb"`
+	Bucket  string        `json:"bucket"`
+	Key     []byte        `json:"key"`
+	Timeout time.Duration `json:"timeout_ns"` // what is left of the request's
+	OpName  string        `json:"op,omitempty"`
+	Read    *readKnobs    `json:"read,omitempty"`
+	Write   *writeKnobs   `json:"write,omitempty"`
+	Trace   string        `json:"trace,omitempty"`
+}
+
+// readKnobs are request.ReadOptions on the wire.
+type readKnobs struct {
+	R       request.Count  `json:"r,omitempty"`
+	Strict  request.Switch `json:"strict,omitempty"`
+	NoValue bool           `json:"no_value,omitempty"`
+}
+
+// writeKnobs are request.WriteOptions on the wire.
+type writeKnobs struct {
+	W           request.Count     `json:"w,omitempty"`
+	Strict      request.Switch    `json:"strict,omitempty"`
+	Unsynced    request.Switch    `json:"unsynced,omitempty"`
+	Context     request.Context   `json:"context,omitempty"`
+	IfMatch     string            `json:"if_match,omitempty"`
+	IfNoneMatch string            `json:"if_none_match,omitempty"`
+	ContentType string            `json:"content_type,omitempty"`
+	Meta        map[string]string `json:"meta,omitempty"`
+	Return      bool              `json:"return,omitempty"`
+}
+
+// route runs a write here when this node holds the key, and hands it on otherwise.
+// A primary whose disk is full hands it on too.
+func (c *Coordinator) route(ctx context.Context, w *write) (request.Receipt, error) {
+	leaders := c.leaders(&w.place, w.knobs.strict)
+	if len(leaders) > 0 && leaders[0] == c.self {
+		receipt, err := c.coordinate(ctx, w)
+		if !errors.Is(err, request.ErrFull) || request.OutcomeOf(err) != request.None {
+			return receipt, err
+		}
+		leaders = leaders[1:]
+		if len(leaders) == 0 {
+			return receipt, err
+		}
+	}
+	head := forwarded{
+		Verb: w.verb, Bucket: w.key.bucket, Key: []byte(w.key.key), OpName: w.opName, Timeout: w.knobs.timeout, Trace: w.options.Trace,
+		Write: &writeKnobs{
+			W: w.options.W, Strict: w.options.Strict, Unsynced: w.options.Unsynced, Context: w.options.Context,
+			IfMatch: w.options.IfMatch, IfNoneMatch: w.options.IfNoneMatch, ContentType: w.options.ContentType,
+			Meta: w.options.Meta, Return: w.options.Return,
+		},
+	}
+	local := func(ctx context.Context) reply {
+		receipt, err := c.coordinate(ctx, w)
+		return reply{receipt: receipt, err: err}
+	}
+	answer := c.forward(ctx, &w.place, w.knobs, leaders, head, w.value, local)
+	return answer.receipt, answer.err
+}
+
+// routeGet runs a read here when this node holds the key, and hands it on
+// otherwise.
+func (c *Coordinator) routeGet(ctx context.Context, q *query) (request.Value, error) {
+	leaders := c.leaders(&q.place, q.knobs.strict)
+	if len(leaders) > 0 && leaders[0] == c.self {
+		return c.answer(ctx, q)
+	}
+	head := forwarded{
+		Verb: verbGet, Bucket: q.key.bucket, Key: []byte(q.key.key), Timeout: q.knobs.timeout, Trace: q.options.Trace,
+		Read: &readKnobs{R: q.options.R, Strict: q.options.Strict, NoValue: q.options.NoValue},
+	}
+	local := func(ctx context.Context) reply {
+		value, err := c.answer(ctx, q)
+		return reply{value: value, err: err}
+	}
+	answer := c.forward(ctx, &q.place, q.knobs, leaders, head, nil, local)
+	return answer.value, answer.err
+}
+
+// leaders lists who can coordinate, best first: this node if it is a primary, near
+// primaries that answer, then, unless the request is strict, the fallbacks in
+// order. Only where no primary can be reached does a fallback mint, from its hint.
+func (c *Coordinator) leaders(p *placement, strict bool) []ring.NodeID {
+	leaders := slices.Clone(p.up)
+	if p.holds {
+		return leaders
+	}
+	if !strict {
+		c.standIns(p)
+		leaders = append(leaders, p.fallbacks...)
+	}
+	return leaders
+}
+
+// forward hands a request to the first of the leaders that answers. One that is
+// silent beyond the cap is not waited for: the next is asked too, under the same
+// operation id, and the first good answer wins.
+func (c *Coordinator) forward(ctx context.Context, p *placement, k knobs, leaders []ring.NodeID, head forwarded, body []byte, local func(context.Context) reply) reply {
+	f := &forwarding{c: c, ctx: ctx, head: head, body: body, leaders: leaders, local: local, deadline: c.clock.Now().Add(k.timeout)}
+	f.replies = make(chan rpc.Reply, len(leaders)+1)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f.ctx = ctx
+	if answer, done := f.next(); done {
+		return answer
+	}
+	for {
+		silence := make(chan struct{})
+		timer := c.clock.AfterFunc(k.cap(), func() { close(silence) })
+		answer, done := f.await(ctx, silence)
+		timer.Stop()
+		if done {
+			return answer
+		}
+		if answer, done := f.next(); done {
+			return answer
+		}
+		if f.pending == 0 && len(f.leaders) == 0 {
+			return f.lost(p, request.ErrQuorum)
+		}
+	}
+}
+
+// forwarding is one request's way through its possible coordinators.
+type forwarding struct {
+	c        *Coordinator
+	ctx      context.Context
+	head     forwarded
+	body     []byte
+	leaders  []ring.NodeID // not tried yet
+	tried    []*ask
+	pending  int
+	sent     bool // some node may have begun to work on it
+	last     error
+	local    func(context.Context) reply
+	deadline time.Time
+	replies  chan rpc.Reply
+}
+
+// next hands the request to the next leader. When that is this node, the answer
+// is its own.
+func (f *forwarding) next() (answer reply, done bool) {
+	if len(f.leaders) == 0 {
+		return reply{}, false
+	}
+	node := f.leaders[0]
+	f.leaders = f.leaders[1:]
+	if node == f.c.self {
+		answer = f.local(f.ctx)
+		return answer, true
+	}
+	f.head.Timeout = f.deadline.Sub(f.c.clock.Now())
+	message, err := pack(f.head, f.body)
+	if err != nil {
+		return reply{err: err}, true
+	}
+	f.c.counters.Forwards.Add(1)
+	f.tried = append(f.tried, &ask{node: node, started: f.c.clock.Now()})
+	f.pending++
+	class := rpc.Small
+	if len(message) > bulkBytes {
+		class = rpc.Bulk
+	}
+	call := rpc.Call{Method: methodForward, Class: class, Body: message, Trace: f.head.Trace}
+	f.c.rpc.Start(f.ctx, f.c.health.Target(node), call, len(f.tried)-1, f.replies)
+	return reply{}, false
+}
+
+// await takes in answers until one is good, another leader should be tried, or
+// time is up.
+func (f *forwarding) await(ctx context.Context, silence <-chan struct{}) (answer reply, done bool) {
+	for f.pending > 0 {
+		select {
+		case r := <-f.replies:
+			f.pending--
+			if answer, done = f.take(r); done {
+				return answer, true
+			}
+			return reply{}, false
+		case <-silence:
+			f.markSilent()
+			if len(f.leaders) > 0 {
+				return reply{}, false
+			}
+			silence = nil
+		case <-ctx.Done():
+			f.sent = true
+			return f.lost(nil, request.ErrTimeout), true
+		}
+	}
+	return reply{}, false
+}
+
+// take reads one answer. What another coordinator could do better is no answer as
+// long as there is one.
+func (f *forwarding) take(r rpc.Reply) (answer reply, done bool) {
+	a := f.tried[r.Tag]
+	a.state, a.elapsed = askFailed, f.c.clock.Now().Sub(a.started)
+	if r.Err == nil {
+		answer, r.Err = decodeReply(r.Body)
+	}
+	var remote *rpc.RemoteError
+	switch {
+	case r.Err == nil && (answer.err == nil || !elsewhere(answer.err)):
+		return answer, true
+	case r.Err == nil:
+		a.result, a.detail, f.last = request.ResultRefused, answer.err.Error(), answer.err
+		f.sent = f.sent || request.OutcomeOf(answer.err) == request.Unknown
+	case errors.As(r.Err, &remote):
+		a.result, a.detail, f.last = request.ResultRefused, r.Err.Error(), r.Err
+	default:
+		a.result, a.detail, f.last = request.ResultUnreachable, r.Err.Error(), nil
+		f.sent = f.sent || !errors.Is(r.Err, rpc.ErrUnreachable)
+		f.c.health.Failed(a.node, r.Err.Error())
+	}
+	return reply{}, false
+}
+
+// elsewhere reports whether another coordinator may succeed where one failed.
+func elsewhere(err error) bool {
+	for _, own := range []error{
+		request.ErrQuorum, request.ErrOverload, request.ErrNotReady, request.ErrFull,
+		request.ErrStoreFailed, request.ErrCorrupt, request.ErrClosed, request.ErrTimeout,
+	} {
+		if errors.Is(err, own) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *forwarding) markSilent() {
+	for _, a := range f.tried {
+		if a.state == askPending {
+			a.state, a.result, f.sent = askSilent, request.ResultTimeout, true
+			f.c.counters.Silent.Add(1)
+			f.c.health.Failed(a.node, "silent beyond the cap")
+		}
+	}
+}
+
+// lost is the failure when no coordinator gave an answer. The last one's own
+// words are better than a count of silent nodes.
+func (f *forwarding) lost(p *placement, cause error) reply {
+	if f.last != nil && cause != request.ErrTimeout { //nolint:errorlint // cause is one of two sentinels of ours
+		return reply{err: f.last}
+	}
+	f.c.counters.QuorumsLost.Add(1)
+	err := &request.QuorumError{
+		Op: f.head.Verb, Bucket: f.head.Bucket, Key: string(f.head.Key), Outcome: request.None, Need: 1,
+	}
+	if f.sent && f.head.Verb != verbGet {
+		err.Outcome = request.Unknown
+	}
+	if f.last != nil {
+		err.Causes = append(err.Causes, f.last)
+	}
+	if errors.Is(cause, request.ErrTimeout) {
+		err.Causes = append(err.Causes, cause)
+	}
+	doc := f.c.agent.Document()
+	for _, a := range f.tried {
+		a.role = request.Primary
+		err.Replicas = append(err.Replicas, a.report(doc))
+	}
+	if p != nil {
+		for _, id := range p.down {
+			err.Replicas = append(err.Replicas, request.ReplicaResult{
+				Node: id, Name: nameOf(doc, id), Role: request.Primary,
+				Result: request.ResultDown, Detail: f.c.health.Node(id).Reason,
+			})
+		}
+	}
+	return reply{err: err}
+}
+
+// serveForward coordinates a request for another node. It never hands it on again.
+func (c *Coordinator) serveForward(ctx context.Context, req *rpc.Request) ([]byte, error) {
+	var head forwarded
+	value, err := unpack(req.Body, &head)
+	if err != nil {
+		return nil, refused{err}
+	}
+	if err := c.pullNewer(ctx, req); err != nil {
+		return encodeReply(reply{err: err})
+	}
+	release, err := c.admit()
+	if err != nil {
+		return encodeReply(reply{err: err})
+	}
+	defer release()
+	ctx, cancel := clock.WithTimeout(ctx, c.clock, head.Timeout)
+	defer cancel()
+	return encodeReply(c.runForwarded(ctx, head, slices.Clone(value)))
+}
+
+func (c *Coordinator) runForwarded(ctx context.Context, head forwarded, value []byte) (answer reply) {
+	key := keyName{head.Bucket, string(head.Key)}
+	switch {
+	case head.Verb == verbGet && head.Read != nil:
+		k := head.Read
+		q, err := c.newQuery(ctx, key, request.ReadOptions{R: k.R, Strict: k.Strict, Timeout: head.Timeout, NoValue: k.NoValue, Trace: head.Trace})
+		if err != nil {
+			return reply{err: err}
+		}
+		answer.value, answer.err = c.answer(ctx, q)
+		return answer
+	case (head.Verb == verbPut || head.Verb == verbDelete) && head.Write != nil:
+		k := head.Write
+		w, err := c.newWrite(ctx, head.Verb, key, value, request.WriteOptions{
+			W: k.W, Strict: k.Strict, Unsynced: k.Unsynced, Timeout: head.Timeout, Context: k.Context,
+			IfMatch: k.IfMatch, IfNoneMatch: k.IfNoneMatch, ContentType: k.ContentType, Meta: k.Meta,
+			OpID: head.OpName, Return: k.Return, Trace: head.Trace,
+		})
+		if err != nil {
+			return reply{err: err}
+		}
+		answer.receipt, answer.err = c.coordinate(ctx, w)
+		return answer
+	}
+	return reply{err: fmt.Errorf("%w: verb %q", errMessage, head.Verb)}
+}

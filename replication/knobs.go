@@ -1,0 +1,143 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage/causal"
+)
+
+// knobs are a request's own, the bucket's and the cluster's, resolved in this
+// order.
+type knobs struct {
+	need     int // R or W
+	strict   bool
+	unsynced bool
+	timeout  time.Duration
+}
+
+// cap is how long a node may be silent: never more than a third of the timeout, so
+// that two more can be tried.
+func (k knobs) cap() time.Duration { return min(silenceCap, k.timeout/3) }
+
+func resolveRead(b ring.Bucket, s ring.Settings, replicas int, o request.ReadOptions) (knobs, error) {
+	k := knobs{strict: o.Strict.Or(b.Strict || s.Strict)}
+	return k.resolve(first(o.R, request.Count(b.R), request.Count(s.R)), replicas, o.Timeout, s)
+}
+
+func resolveWrite(b ring.Bucket, s ring.Settings, replicas int, o request.WriteOptions) (knobs, error) {
+	k := knobs{strict: o.Strict.Or(b.Strict || s.Strict), unsynced: o.Unsynced.Or(b.Unsynced || s.Unsynced)}
+	return k.resolve(first(o.W, request.Count(b.W), request.Count(s.W)), replicas, o.Timeout, s)
+}
+
+// resolve checks the numbers. A timeout of zero is the cluster's.
+func (k knobs) resolve(count request.Count, replicas int, timeout time.Duration, s ring.Settings) (knobs, error) {
+	need, err := count.Resolve(replicas)
+	if err != nil {
+		return knobs{}, err
+	}
+	k.need, k.timeout = need, timeout
+	if timeout == 0 {
+		k.timeout = request.DefaultTimeout
+		if s.TimeoutMillis > 0 {
+			k.timeout = time.Duration(s.TimeoutMillis) * time.Millisecond
+		}
+	}
+	if k.timeout < time.Millisecond || k.timeout > request.MaxTimeout {
+		return knobs{}, fmt.Errorf("%w: timeout %v; want 1ms to %v", request.ErrBadKnob, k.timeout, request.MaxTimeout)
+	}
+	return k, nil
+}
+
+// first is the first count that is set.
+func first(counts ...request.Count) request.Count {
+	for _, c := range counts {
+		if c != request.Default {
+			return c
+		}
+	}
+	return request.Default
+}
+
+// newQuery checks a get and resolves what it needs.
+func (c *Coordinator) newQuery(ctx context.Context, key keyName, o request.ReadOptions) (*query, error) {
+	bucket, err := c.checkKey(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	q := &query{key: key, bucket: bucket, options: o}
+	q.place = c.place(c.agent.Document(), key.stored().Position())
+	q.knobs, err = resolveRead(bucket, q.place.doc.Settings, len(q.place.replicas), o)
+	if err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+// newWrite checks a put or delete and resolves what it needs.
+func (c *Coordinator) newWrite(ctx context.Context, verb string, key keyName, value []byte, o request.WriteOptions) (*write, error) {
+	if err := request.CheckWrite(o); err != nil {
+		return nil, err
+	}
+	bucket, err := c.checkKey(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	w := &write{verb: verb, key: key, bucket: bucket, options: o, value: value, delete: verb == verbDelete}
+	w.place = c.place(c.agent.Document(), key.stored().Position())
+	settings := w.place.doc.Settings
+	if limit := MaxValue(settings); int64(len(value)) > limit {
+		return nil, fmt.Errorf("%w: it has %d bytes; the limit is %d", request.ErrTooLarge, len(value), limit)
+	}
+	if len(value) > request.WarnValue {
+		c.log.Warn("large value", attrKey(key), attrBytes(len(value)))
+	}
+	if w.knobs, err = resolveWrite(bucket, settings, len(w.place.replicas), o); err != nil {
+		return nil, err
+	}
+	if err := c.takeContext(w); err != nil {
+		return nil, err
+	}
+	c.identify(w)
+	w.latest = causal.StampOf(c.store.Now().Time().Add(w.knobs.timeout))
+	return w, nil
+}
+
+// MaxValue is the largest value that a put may carry, in bytes.
+func MaxValue(s ring.Settings) int64 {
+	if s.MaxValueBytes > 0 {
+		return s.MaxValueBytes
+	}
+	return request.MaxValue
+}
+
+// takeContext opens the token of the read that the write replaces.
+func (c *Coordinator) takeContext(w *write) error {
+	if w.options.Context == "" {
+		if w.bucket.RequireContext && !w.delete && w.options.IfNoneMatch != "*" {
+			return fmt.Errorf("%w: bucket %q wants the context of a read with every put", request.ErrContextRequired, w.key.bucket)
+		}
+		return nil
+	}
+	seen, err := causal.ParseToken(string(w.options.Context), w.place.doc.Secret, w.key.bucket, w.bucket.Generation, w.key.key)
+	if err != nil {
+		return fmt.Errorf("%w: %w", request.ErrBadContext, err)
+	}
+	w.context = &seen
+	return nil
+}
+
+// checkKey checks a key's and bucket's form and finds the bucket, making it when
+// the cluster is set so.
+func (c *Coordinator) checkKey(ctx context.Context, key keyName) (ring.Bucket, error) {
+	if err := request.CheckBucket(key.bucket); err != nil {
+		return ring.Bucket{}, err
+	}
+	if err := request.CheckKey(key.key); err != nil {
+		return ring.Bucket{}, err
+	}
+	return c.bucket(ctx, key.bucket)
+}

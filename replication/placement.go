@@ -1,0 +1,92 @@
+package replication
+
+import (
+	"slices"
+
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/ring"
+)
+
+// placement says who is asked about one key, as this node sees the cluster now.
+type placement struct {
+	doc       *ring.Document
+	partition ring.Partition
+	replicas  []ring.NodeID // the primaries, as the layout has them
+	up        []ring.NodeID // those believed to answer, this node first, then near ones
+	down      []ring.NodeID // the others
+	fallbacks []ring.NodeID // who stands in, in the order of the preference list; those believed to answer
+	holds     bool          // this node is a primary
+}
+
+// maxFallbacks bounds how far down the preference list a request goes. As many
+// as there are replicas can stand in for all of them once.
+func maxFallbacks(replicas int) int { return 2 * replicas }
+
+// place sorts the preference list of a position by who is believed to answer.
+func (c *Coordinator) place(doc *ring.Document, position ring.Position) placement {
+	p := placement{doc: doc, partition: position.Partition(doc.Partitions)}
+	p.replicas = doc.Primaries(p.partition)
+	at := max(slices.Index(p.replicas, c.self), 0)
+	for i := range p.replicas {
+		id := p.replicas[(at+i)%len(p.replicas)]
+		if c.health.Up(id) {
+			p.up = append(p.up, id)
+		} else {
+			p.down = append(p.down, id)
+		}
+	}
+	p.holds = slices.Contains(p.replicas, c.self)
+	if c.zone != "" {
+		slices.SortStableFunc(p.up, func(a, b ring.NodeID) int { return c.distance(doc, a) - c.distance(doc, b) })
+	}
+	return p
+}
+
+// standIns fills in the fallbacks; most requests never need them.
+func (c *Coordinator) standIns(p *placement) {
+	if p.fallbacks != nil {
+		return
+	}
+	p.fallbacks = []ring.NodeID{}
+	for _, id := range p.doc.Fallbacks(p.partition) {
+		if c.health.Up(id) {
+			p.fallbacks = append(p.fallbacks, id)
+		}
+		if len(p.fallbacks) == maxFallbacks(len(p.replicas)) {
+			return
+		}
+	}
+}
+
+// distance is 0 for this node, 1 for its zone and 2 beyond.
+func (c *Coordinator) distance(doc *ring.Document, id ring.NodeID) int {
+	if id == c.self {
+		return 0
+	}
+	if m, ok := doc.Member(id); ok && m.Zone == c.zone {
+		return 1
+	}
+	return 2
+}
+
+// role is what id is to the key.
+func (p *placement) role(id ring.NodeID) request.Role {
+	if slices.Contains(p.replicas, id) {
+		return request.Primary
+	}
+	return request.Fallback
+}
+
+// cover shares out the absent primaries among the nodes that stand in for them.
+// With fewer stand-ins than absentees, some stand for several.
+func cover(down, standIns []ring.NodeID) map[ring.NodeID][]ring.NodeID {
+	covered := make(map[ring.NodeID][]ring.NodeID, len(standIns))
+	for i, absent := range down {
+		if len(standIns) == 0 {
+			break
+		}
+		id := standIns[i%len(standIns)]
+		covered[id] = append(covered[id], absent)
+	}
+	return covered
+}

@@ -1,0 +1,267 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/replication/rpc"
+	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage/clock"
+)
+
+// Put stores value under a key and returns once W nodes hold it. The coordinator
+// keeps value: the caller must not change it afterwards.
+//
+// It fails with request.ErrBadKey, ErrBadBucket, ErrNoBucket, ErrBadKnob,
+// ErrBadValue, ErrBadContext, ErrTooLarge, ErrPrecondition, ErrContextRequired,
+// ErrSiblingLimit, ErrOverload, ErrNotReady, ErrFull or ErrClosed before any
+// replica holds it, and with a *request.QuorumError, whose outcome tells what may
+// be left behind, afterwards.
+func (c *Coordinator) Put(ctx context.Context, bucket, key string, value []byte, o request.WriteOptions) (request.Receipt, error) {
+	return c.change(ctx, verbPut, keyName{bucket, key}, value, o)
+}
+
+// Delete removes what the context saw, or, without one, what a read at R and the
+// coordinator hold. It leaves a tombstone, so that replicas which were away learn
+// of it; deleting what nobody holds writes nothing.
+func (c *Coordinator) Delete(ctx context.Context, bucket, key string, o request.WriteOptions) (request.Receipt, error) {
+	return c.change(ctx, verbDelete, keyName{bucket, key}, nil, o)
+}
+
+const (
+	verbGet    = "get"
+	verbPut    = "put"
+	verbDelete = "delete"
+)
+
+// change is a put or a delete from the outside.
+func (c *Coordinator) change(ctx context.Context, verb string, key keyName, value []byte, o request.WriteOptions) (request.Receipt, error) {
+	release, err := c.admit()
+	if err != nil {
+		return request.Receipt{}, err
+	}
+	defer release()
+	started := c.clock.Now()
+	w, err := c.newWrite(ctx, verb, key, value, o)
+	if err != nil {
+		return request.Receipt{}, err
+	}
+	ctx, cancel := clock.WithTimeout(ctx, c.clock, w.knobs.timeout)
+	defer cancel()
+	receipt, err := c.route(ctx, w)
+	c.logSlow(w.verb, key, w.options.Trace, started, receipt.Results, err)
+	return receipt, err
+}
+
+// coordinate runs the write on this node: who holds it, ask them, wait for enough,
+// settle the rest behind the answer.
+func (c *Coordinator) coordinate(ctx context.Context, w *write) (request.Receipt, error) {
+	for attempt := 0; ; attempt++ {
+		if w.delete && w.context == nil {
+			if nothing, receipt, err := c.readBeforeDelete(ctx, w); err != nil || nothing {
+				return receipt, err
+			}
+		}
+		others := c.enlist(w)
+		m, err := c.mint(ctx, w)
+		if errors.Is(err, errStale) && attempt < maxStale {
+			w.place = c.place(c.agent.Document(), w.key.stored().Position())
+			continue
+		}
+		if err != nil {
+			return request.Receipt{}, err
+		}
+		r := c.ship(w, m, others)
+		err = r.wait(ctx)
+		receipt := c.receipt(w, m, r)
+		if err != nil {
+			err = c.quorumError(w.verb, w.key, r, receipt.Results, request.Unknown, err)
+		}
+		c.behind(func() { c.settle(w, r) })
+		return receipt, err
+	}
+}
+
+// maxStale is how often a request starts anew because the layout moved under it;
+// one change of one partition moves it three times at most.
+const maxStale = 3
+
+// member is a node that takes part in a put.
+type member struct {
+	node    ring.NodeID
+	targets []ring.NodeID // of a fallback: whom it stands for
+}
+
+// enlist chooses the first N healthy nodes of the preference list: the primaries
+// that answer, and in the place of each other one the next fallback. What no
+// fallback stands for is owed by this node itself.
+func (c *Coordinator) enlist(w *write) []member {
+	p := &w.place
+	w.owed, w.stands = nil, nil
+	var others []member
+	for _, id := range p.up {
+		if id != c.self {
+			others = append(others, member{node: id})
+		}
+	}
+	if p.holds && len(p.down) == 0 {
+		return others
+	}
+	var standIns []ring.NodeID
+	if !w.knobs.strict {
+		c.standIns(p)
+		if !p.holds {
+			standIns = append(standIns, c.self)
+		}
+		for _, id := range p.fallbacks {
+			if id != c.self && len(standIns) < len(p.down) {
+				standIns = append(standIns, id)
+			}
+		}
+	}
+	covered := cover(p.down, standIns)
+	for _, id := range standIns {
+		if id != c.self {
+			others = append(others, member{id, covered[id]})
+		}
+	}
+	p.fallbacks = slices.DeleteFunc(p.fallbacks, func(id ring.NodeID) bool { return slices.Contains(standIns, id) || id == c.self })
+	w.stands = covered[c.self]
+	if p.holds && len(standIns) == 0 {
+		w.owed = p.down
+	}
+	return others
+}
+
+// ship sends the whole object to the others at once; this node's own part is done
+// when its commit is synced.
+func (c *Coordinator) ship(w *write, m *minted, others []member) *round {
+	r := &round{
+		c: c, method: methodJoin, class: classOf(m.object), trace: w.options.Trace,
+		cap: w.knobs.cap(), want: len(w.place.replicas),
+		tally: tally{need: w.knobs.need}, spares: w.place.fallbacks, role: w.place.role,
+	}
+	if w.knobs.strict {
+		r.spares = nil
+	}
+	r.ctx, r.cancel = clock.WithTimeout(c.life, c.clock, w.knobs.timeout)
+	request := joinRequest{unsynced: w.knobs.unsynced, w: w.knobs.need, key: w.key, object: m.object}
+	r.body = func(a *ask) []byte {
+		request.targets = a.targets
+		return request.encode()
+	}
+	r.accept = func(a *ask, body []byte) error { return acceptJoin(a, c.self, w.knobs.unsynced, body) }
+	r.start()
+	own := r.own(w.place.role(c.self))
+	own.targets = w.stands
+	for _, other := range others {
+		r.send(other.node, other.targets)
+	}
+	c.syncOwn(r, w, m)
+	return r
+}
+
+// syncOwn enters this node's own answer once its commit is on disk.
+func (c *Coordinator) syncOwn(r *round, w *write, m *minted) {
+	if w.knobs.unsynced {
+		r.replies <- rpc.Reply{Tag: 0}
+		return
+	}
+	c.tasks.Go(func() {
+		r.replies <- rpc.Reply{Tag: 0, Err: refusal(m.commit.Wait(r.ctx))}
+	})
+}
+
+// acceptJoin reads a replica's answer to a join.
+func acceptJoin(a *ask, self ring.NodeID, unsynced bool, body []byte) error {
+	if a.node == self {
+		a.durable = !unsynced
+		return nil
+	}
+	if len(body) != 1 {
+		return errMessage
+	}
+	a.durable = body[0]&answerSynced != 0
+	return nil
+}
+
+// settle waits for the late answers of a put, and leaves a marker for every
+// primary that turned out to be away while no fallback stands for it. One that is
+// merely slow gets none: hints are for the absent.
+func (c *Coordinator) settle(w *write, r *round) {
+	r.finish()
+	r.cancel()
+	var away []ring.NodeID
+	for _, a := range r.asks {
+		if a.state == askOK || a.role != request.Primary || a.node == c.self || r.stoodFor(a.node) {
+			continue
+		}
+		if c.health.Up(a.node) {
+			c.counters.Dirty.Add(1)
+			continue
+		}
+		away = append(away, a.node)
+	}
+	if len(away) > 0 && w.place.holds {
+		c.oweLater(w.key, away, w.knobs.need)
+	}
+}
+
+// stoodFor reports whether a fallback holds the write for a primary.
+func (r *round) stoodFor(id ring.NodeID) bool {
+	return slices.ContainsFunc(r.asks, func(a *ask) bool { return a.state == askOK && slices.Contains(a.targets, id) })
+}
+
+// receipt says what the write rests on so far.
+func (c *Coordinator) receipt(w *write, m *minted, r *round) request.Receipt {
+	live := m.object.Live(c.store.Now().Time().UnixMilli())
+	receipt := request.Receipt{
+		Replicas: len(w.place.replicas), Need: w.knobs.need, OpID: w.opName,
+		Created: m.created, Siblings: len(live), ETag: etagOf(live),
+		Context: c.token(w.place.doc, w.bucket, w.key, m.object),
+		Results: r.results(w.place.doc, w.place.down),
+	}
+	hinted := make(map[ring.NodeID]bool)
+	for _, a := range r.asks {
+		if a.state != askOK {
+			continue
+		}
+		receipt.Acks++
+		receipt.Primary += count(a.role == request.Primary)
+		receipt.Durable += count(a.durable)
+		for _, target := range a.targets {
+			hinted[target] = true
+		}
+		for _, target := range w.owed {
+			hinted[target] = hinted[target] || a.node == c.self
+		}
+	}
+	for _, kept := range hinted {
+		receipt.Hinted += count(kept)
+	}
+	if w.options.Return {
+		value := c.value(w.place.doc, w.bucket, w.key, m.object)
+		receipt.Value = &value
+	}
+	return receipt
+}
+
+func count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// logSlow writes one line for a request over slowRequest, with each replica's time.
+func (c *Coordinator) logSlow(verb string, key keyName, trace string, started time.Time, results []request.ReplicaResult, err error) {
+	took := c.clock.Now().Sub(started)
+	if took < slowRequest {
+		return
+	}
+	c.counters.Slow.Add(1)
+	c.log.Warn("slow request", slowAttributes(verb, key, trace, took, results, err)...)
+}

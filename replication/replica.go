@@ -1,0 +1,188 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/replication/rpc"
+	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage"
+	"github.com/hengedb/henge/storage/causal"
+)
+
+// serve registers what this node answers to others.
+func (c *Coordinator) serve() {
+	c.rpc.Handle(methodPing, rpc.Inline, func(context.Context, *rpc.Request) ([]byte, error) { return nil, nil })
+	c.rpc.Handle(methodJoin, rpc.Spawn, c.serveJoin)
+	c.rpc.Handle(methodRead, rpc.Spawn, c.serveRead)
+	c.rpc.Handle(methodForward, rpc.Spawn, c.serveForward)
+	c.rpc.Handle(methodScan, rpc.Spawn, c.serveScan)
+	c.rpc.Handle(methodInspect, rpc.Spawn, c.serveInspect)
+}
+
+// refused is a "no" on its way to another node: the code names a sentinel there.
+type refused struct{ err error }
+
+func (r refused) Error() string { return r.err.Error() }
+func (r refused) Unwrap() error { return r.err }
+
+// RPCCode numbers what the asker may act on.
+func (r refused) RPCCode() uint16 {
+	if errors.Is(r.err, errStale) {
+		return codeStale
+	}
+	return codeRefused
+}
+
+// The codes of refusals between nodes.
+const (
+	codeRefused uint16 = 1
+	codeStale   uint16 = 2
+)
+
+// serveJoin joins an object that another node sent into this node's copy, or into
+// a hint when targets say so, and answers after the sync (R2).
+func (c *Coordinator) serveJoin(ctx context.Context, req *rpc.Request) ([]byte, error) {
+	m, err := decodeJoin(req.Body)
+	if err != nil {
+		return nil, refused{err}
+	}
+	if err := c.catchUp(ctx, req, m.key.bucket, m.object); err != nil {
+		return nil, refused{err}
+	}
+	kind := storage.KindJoin
+	switch {
+	case m.repair:
+		kind = storage.KindRepair
+	case len(m.targets) > 0:
+		kind = storage.KindHint
+	}
+	commit, err := c.store.Write(ctx, m.key.stored(), kind, func(tx *storage.Tx) error { return c.joinTx(tx, m, req.Document) })
+	if err != nil {
+		return nil, refused{refusal(err)}
+	}
+	if m.unsynced {
+		return []byte{0}, nil
+	}
+	if err := commit.Wait(ctx); err != nil {
+		return nil, refused{refusal(err)}
+	}
+	return []byte{answerSynced}, nil
+}
+
+// joinTx is the join under the key's lock, together with R3's check. A primary
+// that is asked to keep a hint joins the object into its own copy and keeps a
+// marker: it holds the key itself.
+func (c *Coordinator) joinTx(tx *storage.Tx, m *joinRequest, senderDocument uint64) error {
+	partition := tx.Partition()
+	if partition.Entry.Changed > senderDocument {
+		return errStale
+	}
+	primary := contains(partition.Entry, c.self)
+	switch {
+	case primary:
+		tx.SetObject(causal.Join(tx.Object(), m.object))
+		if len(m.targets) > 0 {
+			tx.SetHint(owe(tx.Hint(), m.targets, m.w, c.store.Now(), c.rand()))
+		}
+	case len(m.targets) > 0:
+		tx.SetHint(keep(tx.Hint(), m.object, m.targets, m.w, c.store.Now(), c.rand()))
+	default:
+		return fmt.Errorf("%w: this node is no replica of the key", errStale)
+	}
+	return nil
+}
+
+// joinOwn joins an object into this node's own copy.
+func (c *Coordinator) joinOwn(ctx context.Context, key keyName, object *causal.Object, kind storage.WriteKind) (*storage.Commit, error) {
+	return c.store.Write(ctx, key.stored(), kind, func(tx *storage.Tx) error {
+		tx.SetObject(causal.Join(tx.Object(), object))
+		return nil
+	})
+}
+
+// oweLater leaves a marker for primaries that turned out to be away after the
+// write was committed. It is not synced on its own: what it stands for is.
+func (c *Coordinator) oweLater(key keyName, away []ring.NodeID, w int) {
+	_, err := c.store.Write(c.life, key.stored(), storage.KindHint, func(tx *storage.Tx) error {
+		tx.SetHint(owe(tx.Hint(), away, w, c.store.Now(), c.rand()))
+		return nil
+	})
+	if err != nil {
+		c.counters.HintsRefused.Add(1)
+		c.log.Warn("hint refused", attrKey(key), attrErr(err))
+	}
+}
+
+// catchUp sees to it that this node's document is not older than the sender's, and
+// that it lists the object's generation of the bucket (R3).
+func (c *Coordinator) catchUp(ctx context.Context, req *rpc.Request, bucket string, object *causal.Object) error {
+	if err := c.pullNewer(ctx, req); err != nil {
+		return err
+	}
+	if object == nil {
+		return nil
+	}
+	listed, ok := c.agent.Document().Bucket(bucket)
+	if !ok || listed.Generation != object.Generation {
+		return fmt.Errorf("%w: %q of generation %d", request.ErrNoBucket, bucket, object.Generation)
+	}
+	return nil
+}
+
+// pullNewer fetches the sender's document when it is the newer one.
+func (c *Coordinator) pullNewer(ctx context.Context, req *rpc.Request) error {
+	doc := c.agent.Document()
+	if doc != nil && doc.Version >= req.Document {
+		return nil
+	}
+	if err := c.agent.Pull(ctx, req.From.ID); err != nil {
+		return fmt.Errorf("%w: pull document %d: %w", request.ErrNotReady, req.Document, err)
+	}
+	if doc = c.agent.Document(); doc == nil || doc.Version < req.Document {
+		return fmt.Errorf("%w: document %d is not to be had", request.ErrNotReady, req.Document)
+	}
+	return nil
+}
+
+// serveRead answers with what this node holds of a key, or "same". R3's check
+// comes after the read: an answer of a node that lost the partition meanwhile must
+// not count.
+func (c *Coordinator) serveRead(ctx context.Context, req *rpc.Request) ([]byte, error) {
+	m, err := decodeRead(req.Body)
+	if err != nil {
+		return nil, refused{err}
+	}
+	if err := c.pullNewer(ctx, req); err != nil {
+		return nil, refused{err}
+	}
+	doc := c.agent.Document()
+	partition := m.key.stored().Position().Partition(doc.Partitions)
+	object, fromHint, err := c.held(ctx, m.key, doc.IsPrimary(partition, c.self))
+	if err != nil {
+		return nil, refused{refusal(err)}
+	}
+	if entry := c.agent.Document().Entry(partition); entry.Changed > req.Document {
+		return nil, refused{errStale}
+	}
+	answer := readAnswer{fromHint: fromHint, object: object}
+	if bucket, ok := doc.Bucket(m.key.bucket); object != nil && (!ok || object.Generation < bucket.Generation) {
+		answer.object = nil
+	}
+	answer.same = answer.object.Digest(doc.Secret, m.key.bucket, m.key.key) == m.digest
+	if m.noValue {
+		answer.object = answer.object.Strip()
+	}
+	return answer.encode(), nil
+}
+
+func contains(e ring.Entry, id ring.NodeID) bool {
+	for _, replica := range e.Serving {
+		if replica == id {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,278 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/replication/rpc"
+	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage/clock"
+)
+
+// silenceCap is how long a node may be silent before another takes its place:
+// far above a healthy answer, far below a client's patience. It is never more than
+// a third of the request's timeout.
+const silenceCap = 100 * time.Millisecond
+
+// ask is one node's part in a round.
+type ask struct {
+	node    ring.NodeID
+	role    request.Role
+	targets []ring.NodeID // of a fallback in a put: the primaries it stands for
+	state   askState
+	result  request.Result
+	detail  string
+	started time.Time
+	elapsed time.Duration
+	durable bool        // it said so after a sync
+	stoodIn bool        // another node was asked in its place
+	answer  *readAnswer // of a get
+}
+
+// askState is where an ask stands. An ask counts toward the quorum when it is ok.
+type askState int
+
+const (
+	askPending askState = iota
+	askSilent
+	askOK
+	askFailed
+)
+
+// A round asks nodes for one request until enough answered. One goroutine at a
+// time runs it: the request's own, and then, for a put, the one that settles what
+// is left.
+type round struct {
+	c       *Coordinator
+	ctx     context.Context // of the calls: it may outlive the request
+	cancel  context.CancelFunc
+	method  rpc.Method
+	class   rpc.Class
+	trace   string
+	cap     time.Duration
+	want    int // how many nodes should take part: R of a get, N of a put
+	tally   tally
+	asks    []*ask
+	spares  []ring.NodeID // fallbacks and, in a get, primaries not asked yet, in order
+	body    func(*ask) []byte
+	accept  func(*ask, []byte) error // reads an answer; an error makes it a refusal
+	role    func(ring.NodeID) request.Role
+	replies chan rpc.Reply
+	silence chan struct{}
+	timer   clock.Timer
+}
+
+// start prepares a round. Every node it may ask has room for one reply, so that
+// no sender waits.
+func (r *round) start() {
+	r.tally.spare = len(r.spares)
+	r.replies = make(chan rpc.Reply, len(r.asks)+len(r.spares)+maxTargets)
+	r.silence = make(chan struct{}, 1)
+}
+
+// own enters this node's part, which needs no message.
+func (r *round) own(role request.Role) *ask {
+	a := &ask{node: r.c.self, role: role, started: r.c.clock.Now()}
+	r.asks = append(r.asks, a)
+	r.tally.pending++
+	return a
+}
+
+// send asks one node.
+func (r *round) send(node ring.NodeID, targets []ring.NodeID) {
+	a := &ask{node: node, role: r.role(node), targets: targets, started: r.c.clock.Now()}
+	r.asks = append(r.asks, a)
+	r.tally.pending++
+	r.c.counters.Messages.Add(1)
+	call := rpc.Call{Method: r.method, Class: r.class, Body: r.body(a), Trace: r.trace}
+	r.c.rpc.Start(r.ctx, r.c.health.Target(node), call, len(r.asks)-1, r.replies)
+}
+
+// next asks the next spare node in the place of a, which failed or is silent.
+func (r *round) next(a *ask) {
+	if len(r.spares) == 0 {
+		return
+	}
+	a.stoodIn = true
+	node := r.spares[0]
+	r.spares = r.spares[1:]
+	r.tally.spare = len(r.spares)
+	targets := a.targets
+	if a.role == request.Primary {
+		targets = []ring.NodeID{a.node}
+	}
+	r.send(node, targets)
+	r.watch()
+}
+
+// wait returns once enough nodes count, or cannot any more.
+func (r *round) wait(ctx context.Context) error {
+	r.watch()
+	defer func() { r.timer.Stop() }()
+	for !r.tally.met() {
+		if r.tally.lost() {
+			return request.ErrQuorum
+		}
+		select {
+		case reply := <-r.replies:
+			r.take(reply)
+		case <-r.silence:
+			r.replaceSilent()
+		case <-ctx.Done():
+			r.giveUp()
+			return request.ErrTimeout
+		}
+	}
+	return nil
+}
+
+// finish takes in the answers that nobody waits for any more.
+func (r *round) finish() {
+	r.watch()
+	defer func() { r.timer.Stop() }()
+	for r.tally.pending+r.tally.silent > 0 {
+		select {
+		case reply := <-r.replies:
+			r.take(reply)
+		case <-r.silence:
+			r.replaceSilent()
+		}
+	}
+}
+
+// watch sets the cap on silence anew.
+func (r *round) watch() {
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	silence := r.silence
+	r.timer = r.c.clock.AfterFunc(r.cap, func() {
+		select {
+		case silence <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// take enters one answer, or its absence.
+func (r *round) take(reply rpc.Reply) {
+	a := r.asks[reply.Tag]
+	if a.state == askSilent {
+		r.tally.silent--
+	} else {
+		r.tally.pending--
+	}
+	a.elapsed = r.c.clock.Now().Sub(a.started)
+	err := reply.Err
+	if err == nil {
+		err = r.accept(a, reply.Body)
+	}
+	if err == nil {
+		a.state, r.tally.got = askOK, r.tally.got+1
+		return
+	}
+	a.state = askFailed
+	a.result, a.detail = r.explain(a, err)
+	if r.tally.got+r.tally.pending+r.tally.silent < r.want {
+		r.next(a)
+	}
+}
+
+// explain puts a failure in a word, and tells the health view what it means.
+func (r *round) explain(a *ask, err error) (result request.Result, detail string) {
+	var remote *rpc.RemoteError
+	switch {
+	case errors.As(err, &remote), errors.Is(err, errMessage), a.node == r.c.self:
+		return request.ResultRefused, err.Error()
+	case errors.Is(err, rpc.ErrUnreachable), errors.Is(err, rpc.ErrBroken), errors.Is(err, rpc.ErrRefused):
+		r.c.health.Failed(a.node, err.Error())
+		return request.ResultUnreachable, err.Error()
+	}
+	r.c.health.Failed(a.node, "silent")
+	return request.ResultTimeout, ""
+}
+
+// replaceSilent marks who has been silent beyond the cap as away, and asks others
+// in their place as far as the quorum needs it.
+func (r *round) replaceSilent() {
+	now := r.c.clock.Now()
+	var silent []*ask
+	for _, a := range r.asks {
+		if a.state == askPending && now.Sub(a.started) >= r.cap {
+			a.state = askSilent
+			r.tally.pending--
+			r.tally.silent++
+			r.c.counters.Silent.Add(1)
+			if a.node != r.c.self {
+				r.c.health.Failed(a.node, "silent beyond the cap")
+			}
+		}
+		if a.state == askSilent && !a.stoodIn {
+			silent = append(silent, a)
+		}
+	}
+	for range r.tally.short() {
+		if len(silent) == 0 {
+			break
+		}
+		r.next(silent[0])
+		silent = silent[1:]
+	}
+	if r.tally.pending > 0 {
+		r.watch()
+	}
+}
+
+// giveUp marks every ask that has no answer yet.
+func (r *round) giveUp() {
+	for _, a := range r.asks {
+		if a.state == askPending || a.state == askSilent {
+			a.result, a.elapsed = request.ResultTimeout, r.c.clock.Now().Sub(a.started)
+		}
+	}
+}
+
+// results reports every ask, and the primaries that were not asked at all.
+func (r *round) results(doc *ring.Document, down []ring.NodeID) []request.ReplicaResult {
+	results := make([]request.ReplicaResult, 0, len(r.asks)+len(down))
+	for _, a := range r.asks {
+		results = append(results, a.report(doc))
+	}
+	for _, id := range down {
+		if !slices.ContainsFunc(r.asks, func(a *ask) bool { return a.node == id }) {
+			results = append(results, request.ReplicaResult{
+				Node: id, Name: nameOf(doc, id), Role: request.Primary,
+				Result: request.ResultDown, Detail: r.c.health.Node(id).Reason,
+			})
+		}
+	}
+	return results
+}
+
+func (a *ask) report(doc *ring.Document) request.ReplicaResult {
+	result := request.ReplicaResult{
+		Node: a.node, Name: nameOf(doc, a.node), Role: a.role,
+		Result: a.result, Detail: a.detail, Elapsed: a.elapsed,
+	}
+	switch {
+	case a.result != "":
+	case a.state == askOK && a.answer != nil && a.answer.same:
+		result.Result = request.ResultSame
+	case a.state == askOK:
+		result.Result = request.ResultOK
+	default:
+		result.Result = request.ResultPending
+	}
+	return result
+}
+
+// nameOf is a member's configured name, or its id.
+func nameOf(doc *ring.Document, id ring.NodeID) string {
+	if m, ok := doc.Member(id); ok && m.Name != "" {
+		return m.Name
+	}
+	return id.String()
+}

@@ -1,0 +1,39 @@
+package rpc
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What can come of a call besides an answer, the end of its context aside.
+var (
+	// ErrUnreachable: nothing of the call was written. The peer cannot have seen it.
+	ErrUnreachable = errors.New("unreachable")
+	// ErrBroken: the connection ended after the call was handed to it. The peer may
+	// have seen it.
+	ErrBroken = errors.New("connection broke")
+	// ErrRefused: the peer refused the connection, for the reason that is told.
+	ErrRefused = errors.New("refused")
+	// ErrClosed: the endpoint is closed.
+	ErrClosed = errors.New("endpoint closed")
+)
+
+// errFrame is bytes that no peer of this version sends.
+var errFrame = errors.New("malformed frame")
+
+// RemoteError is a handler's error on the other side.
+type RemoteError struct {
+	Code    uint16 // of an error with a method RPCCode() uint16; else 0
+	Message string
+}
+
+// Error is the handler's text.
+func (e *RemoteError) Error() string { return e.Message }
+
+// CodeOverload says that the peer has too many calls of this connection at work; it
+// did nothing. Codes from here on belong to this package.
+const CodeOverload uint16 = 0xff00
+
+func unreachable(addr string, err error) error {
+	return fmt.Errorf("%w: %s: %w", ErrUnreachable, addr, err)
+}
