@@ -66,34 +66,25 @@ func (a *Agent) learn(ctx context.Context, m Message) (Message, error) {
 // vote answers a prepare or an accept, after a look at the sender's document when
 // the sender is ahead.
 func (a *Agent) vote(ctx context.Context, from ring.NodeID, m Message) (Message, error) {
-	if why := a.objection(m); why != "" {
-		return Message{Kind: KindRefused, Base: m.Base, Ballot: m.Ballot, Held: a.name(), Reason: why}, nil
+	if why := a.abstain(); why != "" {
+		return a.refuse(m, why), nil
 	}
-	answer, err := a.answer(ctx, from, m)
-	if err != nil || answer.Kind != KindBehind || from == a.self {
-		return answer, err
+	if a.name().Compare(m.Base) < 0 && from != a.self {
+		if err := a.pull(ctx, from); err != nil {
+			a.logger.Warn("document not pulled", slog.String("from", from.String()), slog.Any("error", err))
+		}
 	}
-	if err := a.pull(ctx, from); err != nil {
-		a.logger.Warn("document not pulled", slog.String("from", from.String()), slog.Any("error", err))
-		return answer, nil
+	if held := a.Document(); m.Kind == KindAccept && held != nil {
+		// Here, not in the step: the step must be short, and decoding may not be.
+		if _, err := Successor(m.Base, held.Cluster, m.Document); err != nil {
+			return a.refuse(m, err.Error()), nil
+		}
 	}
 	return a.answer(ctx, from, m)
 }
 
-// objection says why this node does not vote on m, whatever its state. It decodes
-// what is to be accepted here, before the step, which must be short.
-func (a *Agent) objection(m Message) string {
-	if why := a.abstain(); why != "" {
-		return why
-	}
-	held := a.Document()
-	if m.Kind != KindAccept || held == nil {
-		return ""
-	}
-	if _, err := Successor(m.Base, held.Cluster, m.Document); err != nil {
-		return err.Error()
-	}
-	return ""
+func (a *Agent) refuse(m Message, why string) Message {
+	return Message{Kind: KindRefused, Base: m.Base, Ballot: m.Ballot, Held: a.name(), Reason: why}
 }
 
 // answer makes one step of the state, saved before it is told.

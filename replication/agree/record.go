@@ -40,6 +40,12 @@ func Restore(self ring.NodeID, document, saved []byte) (State, error) {
 		}
 		s.Held = d
 	}
+	return s.restored(saved)
+}
+
+// restored adds what was saved of the instance to a state of which the document is
+// known.
+func (s State) restored(saved []byte) (State, error) {
 	if saved == nil {
 		return s, nil
 	}

@@ -4,16 +4,13 @@ import (
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
-
-	"github.com/hengedb/henge/ring"
 )
 
-// sim runs the pure core of a few nodes under one seed: every message may be lost,
-// doubled, late or out of order, every node may crash at any step and lose what it
-// had not saved, disks refuse saves, and the network splits. Time is a number of
-// microseconds; events at one time run in the order in which they were made.
+// sim is a faulty world under one seed: every message may be lost, doubled, late or
+// out of order, every node may crash at any step and lose what it had not saved,
+// disks refuse saves, and the network splits. Time is a number of microseconds;
+// events at one time run in the order in which they were made.
 type sim struct {
 	t     *testing.T
 	seed  uint64
@@ -23,15 +20,27 @@ type sim struct {
 	now    int64
 	seq    int64
 	queue  events
-	nodes  []*simNode
 	faults simFaults
 	group  []int // of each node in the present split
-
-	chain  map[uint64]*ring.Document // what was decided, by version
-	ops    []*simOp
-	read   map[string]*ring.Document // what was decoded before
 	counts simCounts
 }
+
+func newSim(t *testing.T, seed uint64, nodes int, trace bool) *sim {
+	t.Helper()
+	s := &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), trace: trace, group: make([]int, nodes)}
+	// Each fault is absent, rare or common, by itself: a seed in which everything
+	// fails at once gets not far enough for two proposals to collide.
+	s.faults = simFaults{
+		loss: s.level(0, 0.05, 0.3), dup: s.level(0, 0.05, 0.3), late: s.level(0, 0.05, 0.3),
+		saveFails: s.level(0, 0.05), crashAtSave: s.level(0, 0.02, 0.1), crashAfterSaying: s.level(0, 0.1, 0.5),
+		delay: simDelay,
+		// A node that is back at once is the one that can break a promise it forgot.
+		down: int64(s.level(0.2, 5, 100) * float64(simMillis)),
+	}
+	return s
+}
+
+func (s *sim) level(levels ...float64) float64 { return levels[s.rng.IntN(len(levels))] }
 
 // simFaults are the chances of each fault; zero after the faults' end.
 type simFaults struct {
@@ -40,20 +49,6 @@ type simFaults struct {
 	late                              float64 // of a message that takes ten times as long
 	delay                             int64   // at most, of a message
 	down                              int64   // at most, of a node that crashed
-}
-
-// simCounts are what happened, so that a run that tried nothing can be seen.
-type simCounts struct {
-	lost, doubled, crashes, splits, saveFailures, finished, overtaken, refusals, revoted int
-}
-
-// simOp is one client's edit: append a token, which is a bucket's name.
-type simOp struct {
-	token    string
-	voters   []ring.NodeID // not nil: the edit also sets these voters
-	call     int64
-	returned int64 // 0 while it has not
-	version  uint64
 }
 
 type event struct {
@@ -113,15 +108,15 @@ func (s *sim) failf(format string, args ...any) {
 	s.t.Errorf("seed %d at %.3f ms: %s", s.seed, float64(s.now)/1000, fmt.Sprintf(format, args...))
 }
 
-// send delivers m, or does not.
-func (s *sim) send(from, to *simNode, m Message) {
+// carry delivers a message from one node to another, or does not.
+func (s *sim) carry(from, to int, deliver func()) {
 	if s.chance(s.faults.loss) {
-		s.counts.lost++
+		s.counts.Lost++
 		return
 	}
 	copies := 1
 	if s.chance(s.faults.dup) {
-		s.counts.doubled++
+		s.counts.Doubled++
 		copies = 2
 	}
 	for range copies {
@@ -130,50 +125,32 @@ func (s *sim) send(from, to *simNode, m Message) {
 			delay *= 10
 		}
 		s.after(delay, func() {
-			if to.up && s.group[from.index] == s.group[to.index] {
-				to.receive(from, m)
+			if s.group[from] == s.group[to] {
+				deliver()
 			}
 		})
 	}
 }
 
-// decided notes a document that some node takes for decided.
-func (s *sim) decided(d *ring.Document) {
-	if known, ok := s.chain[d.Version]; ok {
-		if known.Name() != d.Name() {
-			s.failf("two documents of one name: %s and %s", known.Name(), d.Name())
-		}
-		return
+// write puts bytes on a disk. It reports false for a failure, after which the bytes
+// may be there or not; crash is called when the node ends before or after it.
+func (s *sim) write(where *[]byte, b []byte, crash func()) bool {
+	failed, crashes := s.chance(s.faults.saveFails), s.chance(s.faults.crashAtSave)
+	if !failed && !crashes || s.chance(0.5) {
+		*where = b
 	}
-	before, ok := s.chain[d.Version-1]
-	if !ok {
-		s.failf("%s is decided, and version %d is not", d.Name(), d.Version-1)
-		return
+	if failed {
+		s.counts.SaveFailures++
 	}
-	for _, b := range before.Buckets {
-		if now, ok := d.Bucket(b.Name); !ok || now != b {
-			s.failf("%s does not build on %s: %q is %v there", d.Name(), before.Name(), b.Name, now)
-		}
+	if crashes {
+		crash()
 	}
-	s.chain[d.Version] = d
-}
-
-// newest is the last decided document.
-func (s *sim) newest() *ring.Document { return s.chain[uint64(len(s.chain))] }
-
-// scheduleFaults plans crashes and splits for as long as faults go on.
-func (s *sim) scheduleFaults() {
-	for range s.rng.IntN(10) {
-		s.after(s.between(0, simFaulty), func() { s.nodes[s.rng.IntN(len(s.nodes))].crash() })
-	}
-	for range s.rng.IntN(4) {
-		s.after(s.between(0, simFaulty), s.split)
-	}
+	return !failed && !crashes
 }
 
 // split cuts the network in two for a while.
 func (s *sim) split() {
-	s.counts.splits++
+	s.counts.Splits++
 	for i := range s.group {
 		s.group[i] = s.rng.IntN(2)
 	}
@@ -181,48 +158,13 @@ func (s *sim) split() {
 	s.after(s.between(20*simMillis, 200*simMillis), s.heal)
 }
 
+// endFaults heals everything. What was begun goes on.
+func (s *sim) endFaults() {
+	s.faults = simFaults{delay: simDelay, down: 1}
+	s.heal()
+}
+
 func (s *sim) heal() {
 	clear(s.group)
 	s.logf("healed")
-}
-
-// gossip has each node fetch from a random other, now and then.
-func (s *sim) gossip() {
-	n := s.nodes[s.rng.IntN(len(s.nodes))]
-	if n.up {
-		s.send(n, s.nodes[s.rng.IntN(len(s.nodes))], Message{Kind: KindFetch, Base: n.state.Name()})
-	}
-	s.after(s.between(10*simMillis, 60*simMillis), s.gossip)
-}
-
-// voters draws a set of voters: three often, else one to all of the members. With
-// three, two ballots easily get a majority each; and there are proposers that no
-// crash of a voter disturbs.
-func (s *sim) voters() []ring.NodeID {
-	var ids []ring.NodeID
-	for _, n := range s.nodes {
-		ids = append(ids, n.id())
-	}
-	s.rng.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
-	count := 3
-	if s.chance(0.4) {
-		count = 1 + s.rng.IntN(len(ids))
-	}
-	ids = ids[:count]
-	slices.Sort(ids)
-	return ids
-}
-
-// decode is ring.Decode, once for the same bytes: most of a seed's time is in it.
-func (s *sim) decode(raw []byte) *ring.Document {
-	if d, ok := s.read[string(raw)]; ok {
-		return d
-	}
-	d, err := ring.Decode(raw)
-	if err != nil {
-		s.failf("decode: %v", err)
-		s.t.FailNow()
-	}
-	s.read[string(raw)] = d
-	return d
 }
