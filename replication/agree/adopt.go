@@ -112,3 +112,16 @@ func (a *Agent) announce(d *ring.Document) {
 		close(mine)
 	})
 }
+
+// conflicts raises the alarm about a document that another node says it holds, and
+// returns the error for it.
+func (a *Agent) conflicts(ctx context.Context, other ring.Name, at ring.NodeID) error {
+	if err := a.step.lock(ctx); err != nil {
+		return fmt.Errorf("%w: %s at %s: %w", ErrConflict, other, at, err)
+	}
+	defer a.step.unlock()
+	if conflict(a.state.Name(), other) {
+		a.become(a.state.alarmed(other, at))
+	}
+	return fmt.Errorf("%w: %s at %s", ErrConflict, other, at)
+}

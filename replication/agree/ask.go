@@ -49,18 +49,24 @@ func (a *Agent) ask(ctx context.Context, r *Round, roll *roll) {
 			answers <- got
 		})
 	}
-	for phase := r.Phase(); r.Phase() == phase; {
-		select {
-		case got := <-answers:
-			if ctx.Err() != nil {
-				return // it gave up because we did
-			}
-			roll.heard(r, got)
-		case <-ctx.Done():
-			return
-		}
+	told := 0
+	for phase := r.Phase(); r.Phase() == phase && ctx.Err() == nil; told++ {
+		roll.hear(ctx, r, answers)
+	}
+	if r.Phase() != Lost {
+		return
+	}
+	// Those who said no may be the quickest. Who else answers belongs in the error.
+	ctx, cancel := clock.WithTimeout(ctx, a.clock, linger)
+	defer cancel()
+	for ; told < len(r.voters) && ctx.Err() == nil; told++ {
+		roll.hear(ctx, r, answers)
 	}
 }
+
+// linger is how long a lost attempt waits for voters that have not answered: about
+// what one that is up needs.
+const linger = 20 * time.Millisecond
 
 // roll keeps who of the voters answered, over all attempts of a proposal.
 type roll struct {
@@ -85,8 +91,16 @@ func (l *roll) asked(r *Round) {
 	clear(l.fresh)
 }
 
-// heard hands one voter's answer to the round.
-func (l *roll) heard(r *Round, got answer) {
+// hear waits for one voter's answer and hands it to the round.
+func (l *roll) hear(ctx context.Context, r *Round, answers <-chan answer) {
+	var got answer
+	select {
+	case got = <-answers:
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		return // a voter that gave up because we did is not to blame
+	}
 	if got.err == nil && (got.m.Base != r.Base || got.m.Ballot != r.Ballot) {
 		got.err = fmt.Errorf("%w: %s of another ballot", ErrMessage, got.m.Kind)
 	}

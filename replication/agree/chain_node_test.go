@@ -127,7 +127,7 @@ func (n *chainNode) hand(from *chainNode, m Message) {
 		n.retry()
 	case Overtaken: // adopted by the caller
 	case Conflicting:
-		n.chain.failf("%s met a conflict: %s", n.id(), n.round.Reason)
+		n.chain.failf("%s met a conflict: %s", n.id(), n.round.Other)
 	}
 }
 

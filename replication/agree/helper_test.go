@@ -25,3 +25,13 @@ func firstDocument(t *testing.T, count int) *ring.Document {
 	}
 	return d
 }
+
+// successorWith is d's next version, with one bucket more.
+func successorWith(t *testing.T, d *ring.Document, bucket string) *ring.Document {
+	t.Helper()
+	next, err := d.WithBucket(ring.Bucket{Name: bucket, Policy: "siblings"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next
+}

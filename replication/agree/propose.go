@@ -117,7 +117,7 @@ func (a *Agent) decide(ctx context.Context, base *ring.Document, value []byte) (
 			}
 			return a.Document(), nil
 		case Conflicting:
-			return nil, fmt.Errorf("%w: %s", ErrConflict, r.Reason)
+			return nil, a.conflicts(ctx, r.Other, r.At)
 		}
 		above = r.Seen
 		if err := clock.Sleep(ctx, a.clock, a.pause(attempt)); err != nil {

@@ -99,7 +99,7 @@ func (a *Agent) fetch(from ring.NodeID) error {
 	case KindDocument:
 		return a.adopt(ctx, answer.Document)
 	case KindConflict:
-		return fmt.Errorf("pull from %s: %w", from, a.conflicts(ctx, from, answer))
+		return fmt.Errorf("pull from %s: %w", from, a.conflicts(ctx, answer.Held, from))
 	case KindCurrent:
 		return a.settled(ctx)
 	default:
@@ -130,16 +130,4 @@ func (a *Agent) sendEncoded(ctx context.Context, to ring.NodeID, body []byte) (M
 		return Message{}, err
 	}
 	return DecodeMessage(answer)
-}
-
-// conflicts raises the alarm that another node's answer tells of, and returns it.
-func (a *Agent) conflicts(ctx context.Context, from ring.NodeID, answer Message) error {
-	if err := a.step.lock(ctx); err != nil {
-		return fmt.Errorf("%w: %s at %s: %w", ErrConflict, answer.Held, from, err)
-	}
-	defer a.step.unlock()
-	if conflict(a.state.Name(), answer.Held) {
-		a.become(a.state.alarmed(answer.Held, from))
-	}
-	return fmt.Errorf("%w: %s at %s", ErrConflict, answer.Held, from)
 }

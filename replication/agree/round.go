@@ -28,7 +28,9 @@ type Round struct {
 	Own    bool   // Value is the proposer's
 	Seen   uint64 // the highest round met in a refusal
 	Newer  []byte // in Overtaken: a document newer than the base
-	Reason string // in Conflicting: what is in conflict
+
+	Other ring.Name   // in Conflicting: the document that is in conflict with the base
+	At    ring.NodeID // in Conflicting: who holds Other
 
 	voters []ring.NodeID
 	phase  Phase
@@ -78,7 +80,7 @@ func (r *Round) Receive(from ring.NodeID, m Message) {
 	case KindDocument:
 		r.phase, r.Newer = Overtaken, m.Document
 	case KindConflict:
-		r.phase, r.Reason = Conflicting, m.Reason
+		r.phase, r.Other, r.At = Conflicting, m.Held, from
 	}
 }
 

@@ -68,7 +68,7 @@ func (a *Agent) tell(ctx context.Context, id ring.NodeID, body []byte) {
 	defer cancel()
 	answer, err := a.sendEncoded(ctx, id, body)
 	if err == nil && answer.Kind == KindConflict {
-		err = a.conflicts(ctx, id, answer)
+		err = a.conflicts(ctx, answer.Held, id)
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		a.logger.Debug("member not told", slog.String("member", id.String()), slog.Any("error", err))
