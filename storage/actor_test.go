@@ -243,6 +243,29 @@ func TestAHintsActorEndsWithTheHint(t *testing.T) {
 	}
 }
 
+func TestAHintsActorEndsWhenTheHintForgets(t *testing.T) {
+	for name, change := range map[string]func(*Hint) *Hint{
+		"it ends":                          func(*Hint) *Hint { return nil },
+		"it comes to stand for the object": func(h *Hint) *Hint { return &Hint{Targets: h.Targets, W: h.W, Since: h.Since} },
+		"it is replaced by something older": func(h *Hint) *Hint {
+			var none *causal.Object
+			older := none.Put(causal.Write{Dot: causal.Dot{Actor: 1, Counter: 1}, Stamp: 1, Policy: causal.Siblings, Generation: 1})
+			return &Hint{Targets: h.Targets, W: h.W, Since: h.Since, Object: older}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, vfs.NewMem(), Options{})
+			first := mintHint(t, s, key(1))
+			if _, err := s.Write(t.Context(), key(1), KindHint, func(tx *Tx) error { tx.SetHint(change(tx.Hint())); return nil }); err != nil {
+				t.Fatalf("write: %v", err)
+			}
+			if again := mintHint(t, s, key(1)); again.Actor == first.Actor {
+				t.Errorf("actor %x outlived what its hint knew", first.Actor)
+			}
+		})
+	}
+}
+
 func TestTheTableOfHintsActorsIsBounded(t *testing.T) {
 	s := open(t, vfs.NewMem(), Options{})
 	first := s.hintActors.of(key(0), s.newHolding)

@@ -49,9 +49,10 @@ func (s *Store) release() error {
 	return errors.Join(append(errs, s.fault.err())...)
 }
 
-// releasePebble waits for the users and closes the database. A failed store's
-// users may never come back, and nor may its Close: then it is left as it is, and
-// ended is false.
+// releasePebble waits for the users and closes the database. A failed one is
+// closed too, for its memory and goroutines: its disk lets nothing through any
+// more. But its users may never come back, nor may Pebble's Close: then both are
+// left as they are, and ended is false.
 func (s *Store) releasePebble(errs *[]error) (ended bool) {
 	if s.await(s.gate.drained.done) {
 		closed := make(chan struct{})

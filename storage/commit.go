@@ -110,14 +110,12 @@ func (s *Store) apply(b *pebble.Batch) (err error) {
 	return nil
 }
 
-// syncWait waits for the sync that covers b, and releases b.
+// syncWait waits for the sync that covers b, and releases b. Its nil is not enough
+// for an acknowledgement: who gives one reads the failed mark first.
 func (s *Store) syncWait(b *pebble.Batch) error {
-	err := b.SyncWait()
-	if err != nil {
+	if err := b.SyncWait(); err != nil {
 		s.fail(fmt.Errorf("sync of the log: %w", err))
-	}
-	if failed := s.fault.err(); failed != nil {
-		return failed
+		return s.fault.err()
 	}
 	return b.Close()
 }

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/hengedb/henge/storage/causal"
+	"github.com/hengedb/henge/ring"
 )
 
 // flushed returns a file system with a store whose keys 0 to n-1 lie in tables.
@@ -115,35 +116,52 @@ func TestADamagedBlockEndsTheActor(t *testing.T) {
 	fs := flushed(t, keys)
 	flipBytes(t, fs, rand.New(rand.NewPCG(1, 1)))
 	s := open(t, fs, Options{})
-	var bad, good *Key
-	actors := map[Key]causal.Actor{}
+	var bad, good []Key
 	for i := range keys {
-		k := key(i)
-		dot, err := tryMint(t, s, k)
-		if err != nil {
-			bad = &k
-			break
-		}
-		actors[k] = dot.Actor
-	}
-	if bad == nil {
-		t.Fatal("no key is damaged")
-	}
-	for k := range actors {
-		if k.Position().Partition(testPartitions) == bad.Position().Partition(testPartitions) {
-			good = &k
+		if _, err := s.Read(t.Context(), key(i)); err != nil {
+			bad = append(bad, key(i))
+		} else {
+			good = append(good, key(i))
 		}
 	}
-	if _, err := s.Write(t.Context(), *bad, KindPut, func(*Tx) error {
+	i := slices.IndexFunc(good, func(k Key) bool { return partition(k) == partition(bad[0]) })
+	j := slices.IndexFunc(good, func(k Key) bool { return partition(k) != partition(bad[0]) })
+	near, far := mint(t, s, good[i]), mint(t, s, good[j])
+	if _, err := s.Write(t.Context(), bad[0], KindPut, func(*Tx) error {
 		t.Error("the change of a damaged key was called")
 		return nil
 	}); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("write to a damaged key: %v, want ErrCorrupt", err)
 	}
-	if good != nil && mint(t, s, *good).Actor == actors[*good] {
-		t.Errorf("the actor of partition %d outlived a damaged block", bad.Position().Partition(testPartitions))
+	if got := mint(t, s, good[i]); got.Actor == near.Actor {
+		t.Errorf("the actor of partition %d outlived a damaged block", partition(bad[0]))
+	}
+	if got := mint(t, s, good[j]); got.Actor != far.Actor {
+		t.Errorf("a damaged block of partition %d ended the actor of another", partition(bad[0]))
+	}
+	near, hint := mint(t, s, good[i]), mintHint(t, s, key(keys+1))
+	if err := lastError(s.Scan(t.Context(), ScanFrom{}, everything)); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("scan: %v, want ErrCorrupt", err)
+	}
+	if got := mint(t, s, good[i]); got.Actor == near.Actor {
+		t.Errorf("the actor of partition %d outlived a scan that met a damaged block", partition(bad[0]))
+	}
+	if got := mintHint(t, s, key(keys+1)); got.Actor != hint.Actor {
+		t.Error("a damaged block among the objects ended the actor of a hint")
+	}
+	hinted := mintHint(t, s, key(keys))
+	s.hintActors.of(bad[0], s.newHolding)
+	_, _ = s.Read(t.Context(), bad[0]) // fails again
+	if _, ok := s.hintActors.byKey[bad[0]]; ok {
+		t.Error("the actor of a hint outlived the damaged block of its key")
+	}
+	if again := mintHint(t, s, key(keys)); again.Actor != hinted.Actor {
+		t.Error("a damaged block ended the actor of another hint")
 	}
 }
+
+// partition is the one that k falls in.
+func partition(k Key) ring.Partition { return k.Position().Partition(testPartitions) }
 
 func TestAValueThatCannotBeDecodedIsCorrupt(t *testing.T) {
 	s := open(t, vfs.NewMem(), Options{})

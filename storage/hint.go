@@ -49,6 +49,16 @@ func (h *Hint) encode() []byte {
 	return h.Object.Append(dst)
 }
 
+// continues reports whether h knows all that old's object knew. Otherwise the
+// possession of the hint ended between them, and its actor with it: a dot minted
+// on would claim what the hint no longer holds (R1).
+func (h *Hint) continues(old *Hint) bool {
+	if h == nil || h.Object == nil {
+		return false
+	}
+	return old == nil || old.Object == nil || h.Object.Context.Includes(old.Object.Context)
+}
+
 // check refuses a hint that has no encoding.
 func (h *Hint) check() error {
 	if n := max(len(h.Targets), len(h.Noted)); n > maxHintNodes {

@@ -37,9 +37,9 @@ type Options struct {
 	FS vfs.FS
 	// Clock tells time; nil is the machine's.
 	Clock clock.Clock
-	// Rand draws the node's id and the actors. It is called by one goroutine at a
-	// time. Nil is a generator seeded by the machine. With a seeded source no two
-	// starts of one store share an actor either.
+	// Rand draws the node's id and the actors. The store calls it from one goroutine
+	// at a time. Nil is a generator that the machine seeds. With a source that
+	// repeats itself no two starts of one store share an actor either.
 	Rand func() uint64
 	// Logger gets the store's news; nil discards them.
 	Logger *slog.Logger

@@ -122,6 +122,18 @@ func (s *Store) endActors() {
 	s.hintActors.clear()
 }
 
+// endHoldings ends the actors of the partitions from that of first to that of
+// last, some key of which could not be read.
+func (s *Store) endHoldings(first, last ring.Position) {
+	l := s.layout.Load()
+	if l == nil {
+		return
+	}
+	for p := first.Partition(len(l.states)); p <= last.Partition(len(l.states)); p++ {
+		s.endHolding(p, l.states[p].Load().holding)
+	}
+}
+
 // renewLocked swaps state for one with a new actor; the caller holds layoutMu.
 func (s *Store) renewLocked(l *layout, p ring.Partition, state *PartitionState) {
 	renewed := *state

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -64,7 +65,7 @@ func (s *Store) events() *pebble.EventListener {
 		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			s.counters.corruptions.Add(1)
-			s.warn("a table of the store is damaged", errors.New(info.String()))
+			s.warn("a table of the store is damaged", fmt.Errorf("%s: %w", info.Path, info.Details))
 		},
 		DiskSlow: s.slow,
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {

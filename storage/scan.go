@@ -2,6 +2,8 @@ package storage
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -164,7 +166,28 @@ func (s *Store) page(ctx context.Context, in section, lower, upper []byte) (page
 	if closed := it.Close(); err == nil {
 		err = s.iterError(closed)
 	}
+	if errors.Is(err, ErrCorrupt) {
+		s.endUnread(lower, upper, page)
+	}
 	return page, next, err
+}
+
+// endUnread ends the actors of what a page between lower and upper did not get
+// to read: the damaged block can hold any of it.
+func (s *Store) endUnread(lower, upper []byte, page []pair) {
+	s.counters.corruptReads.Add(1)
+	first := ring.Position(binary.BigEndian.Uint64(lower[1:]))
+	if n := len(page); n > 0 {
+		first = page[n-1].pos
+	}
+	last := ^ring.Position(0)
+	if len(upper) > 1 {
+		last = ring.Position(binary.BigEndian.Uint64(upper[1:])) - 1
+	}
+	s.endHoldings(first, last)
+	if lower[0] == byte(sectionHint) {
+		s.hintActors.clear()
+	}
 }
 
 // pair copies what it stands on.
@@ -186,7 +209,6 @@ func (s *Store) iterError(err error) error {
 		return s.fault.err()
 	}
 	if isCorruption(err) {
-		s.counters.corruptReads.Add(1)
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err

@@ -126,7 +126,7 @@ func (t *Tx) applied() {
 		return
 	}
 	t.store.hints.replace(t.heldHint, t.hint)
-	if t.hint == nil {
-		t.store.hintActors.end(t.key) // the possession ended, and the actor with it
+	if !t.hint.continues(t.heldHint) {
+		t.store.hintActors.end(t.key)
 	}
 }
