@@ -143,7 +143,9 @@ func (c *Coordinator) Handoff() *handoff.Handoff { return c.handoff }
 // Adopted takes in a document that the agent has come to hold: the store learns
 // who holds what before this node answers for it.
 func (c *Coordinator) Adopted(d *ring.Document) {
-	c.store.Install(d)
+	if err := c.store.Install(d); err != nil {
+		c.log.Error("document cannot be installed", slog.String("document", d.Name().String()), attrErr(err))
+	}
 	c.health.Learn(d)
 	c.handoff.Kick()
 }

@@ -203,8 +203,7 @@ func (c *Coordinator) readBeforeDelete(ctx context.Context, w *write) (nothing b
 		return false, request.Receipt{}, err
 	}
 	f, err := c.read(ctx, q)
-	var quorum *request.QuorumError
-	if errors.As(err, &quorum) {
+	if quorum, ok := errors.AsType[*request.QuorumError](err); ok {
 		quorum.Op = w.verb
 	}
 	if err != nil {

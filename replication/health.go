@@ -64,6 +64,7 @@ const (
 	probeSlowest  = time.Second
 	reasonGossip  = "gossip does not list it"
 	reasonLeaving = "shutting down"
+	reasonProbe   = "no answer to a probe"
 )
 
 // HealthOptions are what a Health needs.
@@ -215,28 +216,41 @@ func (h *Health) probeLocked(record *nodeRecord) {
 	h.probes.Go(func() { h.probe(id) })
 }
 
-// probe asks until the node answers or Health closes.
+// probe asks a node until it answers and gossip vouches for it, or Health closes.
+// One that answers while gossip does not list it is asked on and on: its next death
+// would be no news to gossip.
 func (h *Health) probe(id ring.NodeID) {
 	wait := probeFirst
-	for !h.answers(id) {
+	for !h.enter(id, h.answers(id)) {
 		if clock.Sleep(h.life, h.clock, wait) != nil {
 			return
 		}
 		wait = min(2*wait, probeSlowest)
 	}
+}
+
+// enter takes in what a probe found; done ends the probing.
+func (h *Health) enter(id ring.NodeID, answered bool) (done bool) {
 	h.mu.Lock()
 	record := h.nodes[id]
-	record.probing = false
-	back := !record.Peer.Leaving
-	if back {
+	usable := answered && !record.Peer.Leaving
+	news := usable != record.Up
+	switch {
+	case news && usable:
 		record.Up, record.Reason = true, ""
-		h.publishLocked()
+	case news:
+		record.Up, record.Reason = false, reasonProbe
 	}
+	done = usable && record.Gossip
+	record.probing = !done
+	peer := record.Peer
+	h.publishLocked()
 	h.mu.Unlock()
-	if back {
-		h.log.Info("node answers", slog.String("peer", record.Peer.Name), slog.String("peer_id", id.String()))
+	if news && usable {
+		h.log.Info("node answers", slog.String("peer", peer.Name), slog.String("peer_id", id.String()))
 		h.onUp(id)
 	}
+	return done
 }
 
 // answers sends one probe to where gossip last saw the node.

@@ -96,7 +96,7 @@ func FuzzDecodePage(f *testing.F) {
 	}
 	f.Add(b)
 	f.Fuzz(func(_ *testing.T, b []byte) {
-		_, _ = decodePage(b)
+		_, _ = decodePage(b, "b")
 		_, _ = decodeInspection(b)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
@@ -80,7 +81,7 @@ func (c *Coordinator) joinTx(tx *storage.Tx, m *joinRequest, senderDocument uint
 	if partition.Entry.Changed > senderDocument {
 		return errStale
 	}
-	primary := contains(partition.Entry, c.self)
+	primary := slices.Contains(partition.Entry.Serving, c.self)
 	switch {
 	case primary:
 		tx.SetObject(causal.Join(tx.Object(), m.object))
@@ -176,13 +177,4 @@ func (c *Coordinator) serveRead(ctx context.Context, req *rpc.Request) ([]byte, 
 		answer.object = answer.object.Strip()
 	}
 	return answer.encode(), nil
-}
-
-func contains(e ring.Entry, id ring.NodeID) bool {
-	for _, replica := range e.Serving {
-		if replica == id {
-			return true
-		}
-	}
-	return false
 }

@@ -125,8 +125,7 @@ func faultOf(err error) *fault {
 		return nil
 	}
 	f := &fault{Code: request.CodeOf(err), Message: err.Error()}
-	var quorum *request.QuorumError
-	if errors.As(err, &quorum) {
+	if quorum, ok := errors.AsType[*request.QuorumError](err); ok {
 		f.Code, f.Outcome, f.Need, f.Got = "quorum", quorum.Outcome, quorum.Need, quorum.Got
 		f.Op, f.Bucket, f.Key, f.Replicas = quorum.Op, quorum.Bucket, []byte(quorum.Key), quorum.Replicas
 		for _, cause := range quorum.Causes {

@@ -28,7 +28,7 @@ func (c *Coordinator) Scan(ctx context.Context, bucket string, o request.ScanOpt
 			return
 		}
 		defer release()
-		s, err := c.newScan(ctx, bucket, o)
+		s, err := c.newScan(bucket, o)
 		if err != nil {
 			yield(request.Entry{}, err)
 			return
@@ -78,7 +78,7 @@ func (p scanPlace) compare(q scanPlace) int {
 	return slices.Compare(p.Key, q.Key)
 }
 
-func (c *Coordinator) newScan(ctx context.Context, bucket string, o request.ScanOptions) (*scan, error) {
+func (c *Coordinator) newScan(bucket string, o request.ScanOptions) (*scan, error) {
 	if err := request.CheckBucket(bucket); err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (s *scan) gather(ctx context.Context, wanted scanRequest) ([]scanPage, erro
 	var pages []scanPage
 	r.body = func(*ask) []byte { return body }
 	r.accept = func(_ *ask, body []byte) error {
-		page, err := decodePage(body)
+		page, err := decodePage(body, s.bucket.Name)
 		pages = append(pages, page)
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
@@ -56,7 +57,7 @@ func (c *Coordinator) serveScan(ctx context.Context, req *rpc.Request) ([]byte, 
 		return nil, refused{refusal(err)}
 	}
 	doc := c.agent.Document()
-	if entry := doc.Entry(wanted.Last.Partition(doc.Partitions)); entry.Changed > req.Document || !contains(entry, c.self) {
+	if entry := doc.Entry(wanted.Last.Partition(doc.Partitions)); entry.Changed > req.Document || !slices.Contains(entry.Serving, c.self) {
 		return nil, refused{errStale}
 	}
 	return page.encode()
@@ -102,7 +103,8 @@ func (p scanPage) encode() ([]byte, error) {
 	return pack(p, body)
 }
 
-func decodePage(b []byte) (scanPage, error) {
+// decodePage is the inverse of encode, for a page of bucket's keys.
+func decodePage(b []byte, bucket string) (scanPage, error) {
 	var p scanPage
 	body, err := unpack(b, &p)
 	if err != nil {
@@ -110,7 +112,7 @@ func decodePage(b []byte) (scanPage, error) {
 	}
 	r := reader{rest: body}
 	for len(r.rest) > 0 && r.err == nil {
-		row := scanRow{place: scanPlace{Position: ring.Position(r.uint64())}}
+		row := scanRow{place: scanPlace{Position: ring.Position(r.uint64()), Bucket: bucket}}
 		row.key = r.bytes(int(r.uvarint(request.MaxKey)))
 		row.place.Key = row.key
 		encoded := r.bytes(int(r.uvarint(uint64(len(r.rest)))))

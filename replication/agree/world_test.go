@@ -269,3 +269,41 @@ func (l *memLog) crash() {
 	defer l.mu.Unlock()
 	l.crashes++
 }
+
+// reseed draws what follows from seed, and loses that share of messages.
+func (w *world) reseed(seed uint64, loss float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rng, w.loss = rand.New(rand.NewPCG(seed, 1)), loss
+}
+
+// clients has every node propose one bucket after another. The function it returns
+// waits for them, and returns the buckets that were told to be decided, with the
+// version.
+func (w *world) clients(each int) func() map[string]uint64 {
+	var wg sync.WaitGroup
+	told := map[string]uint64{}
+	for id := range w.logs {
+		wg.Go(func() {
+			for i := range each {
+				token := fmt.Sprintf("b%s.%d", id, i)
+				if a := w.agent(id); a != nil {
+					ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Second)
+					d, err := a.Propose(ctx, addBucket(token))
+					cancel()
+					if err == nil {
+						b, _ := d.Bucket(token)
+						w.mu.Lock()
+						told[token] = b.Generation
+						w.mu.Unlock()
+					}
+				}
+				time.Sleep(time.Duration(w.rand()%300) * time.Millisecond)
+			}
+		})
+	}
+	return func() map[string]uint64 {
+		wg.Wait()
+		return told
+	}
+}

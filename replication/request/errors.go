@@ -108,13 +108,17 @@ func (e *QuorumError) Error() string {
 // Unwrap lets errors.Is find ErrQuorum and the causes.
 func (e *QuorumError) Unwrap() []error { return append([]error{ErrQuorum}, e.Causes...) }
 
-// OutcomeOf says what err left behind: a QuorumError knows; everything that is
-// refused before a replica is asked is None; what is not known is Unknown.
+// OutcomeOf says what err left behind: an error with a WriteOutcome method and a
+// QuorumError know; everything that is refused before a replica is asked is None;
+// what is not known is Unknown.
 func OutcomeOf(err error) Outcome {
+	var told interface{ WriteOutcome() Outcome }
 	var quorum *QuorumError
 	switch {
 	case err == nil:
 		return Done
+	case errors.As(err, &told):
+		return told.WriteOutcome()
 	case errors.As(err, &quorum):
 		return quorum.Outcome
 	}
@@ -131,3 +135,29 @@ var refusals = []error{
 	ErrNotFound, ErrBadKey, ErrBadBucket, ErrNoBucket, ErrBadKnob, ErrBadContext, ErrBadValue, ErrTooLarge,
 	ErrPrecondition, ErrContextRequired, ErrSiblingLimit, ErrOverload, ErrNotReady, ErrFull, ErrClosed,
 }
+
+// Retryable reports whether the same request may succeed when it is sent again,
+// later or to another node. A write whose outcome is not None is sent again with the
+// same operation id only.
+func Retryable(err error) bool {
+	for _, final := range finals {
+		if errors.Is(err, final) {
+			return false
+		}
+	}
+	for _, passing := range passings {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
+}
+
+// finals are the sentinels that the same request meets again, wherever it goes.
+var finals = []error{
+	ErrNotFound, ErrBadKey, ErrBadBucket, ErrNoBucket, ErrBadKnob, ErrBadContext, ErrBadValue, ErrTooLarge,
+	ErrPrecondition, ErrContextRequired, ErrSiblingLimit,
+}
+
+// passings are the sentinels of a moment or of one node.
+var passings = []error{ErrOverload, ErrNotReady, ErrTimeout, ErrQuorum, ErrFull, ErrStoreFailed, ErrCorrupt, ErrClosed}

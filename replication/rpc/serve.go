@@ -220,5 +220,7 @@ func (s *server) answer(id uint64, body []byte, err error) {
 // overload is the refusal of a call when too many are at work.
 type overload struct{}
 
-func (overload) Error() string   { return "too many calls at work" }
+func (overload) Error() string { return "too many calls at work" }
+
+// RPCCode tells the caller that nothing was done.
 func (overload) RPCCode() uint16 { return CodeOverload }

@@ -26,7 +26,7 @@ func (d delegate) NodeMeta(limit int) []byte {
 	return b
 }
 
-// NotifyMsg, GetBroadcasts, LocalState and MergeRemoteState carry nothing of ours.
+// NotifyMsg takes in nothing: no messages of ours travel this way.
 func (delegate) NotifyMsg([]byte) {}
 
 // GetBroadcasts sends nothing of ours.
@@ -38,7 +38,7 @@ func (delegate) LocalState(bool) []byte { return nil }
 // MergeRemoteState takes in nothing of ours.
 func (delegate) MergeRemoteState([]byte, bool) {}
 
-// NotifyJoin, NotifyLeave and NotifyUpdate raise the flag.
+// NotifyJoin raises the flag.
 func (d delegate) NotifyJoin(*memberlist.Node) { raise(d.g.changed) }
 
 // NotifyLeave raises the flag.

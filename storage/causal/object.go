@@ -159,7 +159,7 @@ func joinSiblings(a, b *Object) []Sibling {
 	out := make([]Sibling, 0, max(len(a.Siblings), len(b.Siblings)))
 	i, j := 0, 0
 	for i < len(a.Siblings) || j < len(b.Siblings) {
-		order := 0
+		var order int
 		switch {
 		case i == len(a.Siblings):
 			order = 1
