@@ -1,0 +1,78 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hengedb/henge/replication/request"
+)
+
+// Keys serves the requests of all buckets. replication.Coordinator is one.
+type Keys interface {
+	Get(ctx context.Context, bucket, key string, o request.ReadOptions) (request.Value, error)
+	Put(ctx context.Context, bucket, key string, value []byte, o request.WriteOptions) (request.Receipt, error)
+	Delete(ctx context.Context, bucket, key string, o request.WriteOptions) (request.Receipt, error)
+	Scan(ctx context.Context, bucket string, o request.ScanOptions) iter.Seq2[request.Entry, error]
+}
+
+// Admin tells about the node and its cluster. replication.Coordinator is one.
+type Admin interface {
+	Explain(ctx context.Context, bucket, key string) (request.Explanation, error)
+	Status(ctx context.Context) request.Status
+	Layout() request.Layout
+	Ready() error // nil, or what the node is waiting for
+}
+
+// Options configure a Server. Keys and Admin must be set.
+type Options struct {
+	Keys     Keys
+	Admin    Admin
+	Registry *prometheus.Registry // takes the server's metrics and is shown at /metrics; nil: one of its own
+	Logger   *slog.Logger         // nil discards
+	Pprof    bool                 // serve /debug/pprof/
+	MaxValue func() int64         // the largest value in bytes, asked for every put; nil: request.MaxValue
+	// MaxBodies bounds the bytes of all values being received at once; what would go
+	// beyond is refused as overload. 0 is DefaultMaxBodies.
+	MaxBodies int64
+	Rand      func() uint64 // makes trace ids; nil: the runtime's source
+}
+
+// DefaultMaxBodies holds 16 of the largest values, or a quarter of a million of the
+// usual ones: enough to keep a disk busy, little beside a server's memory.
+const DefaultMaxBodies = 256 << 20
+
+// EnsureDefaults fills what is left out.
+func (o *Options) EnsureDefaults() {
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxValue == nil {
+		o.MaxValue = func() int64 { return request.MaxValue }
+	}
+	if o.MaxBodies == 0 {
+		o.MaxBodies = DefaultMaxBodies
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Uint64
+	}
+}
+
+// Validate joins all that is wrong.
+func (o *Options) Validate() error {
+	var errs []error
+	if o.Keys == nil || o.Admin == nil {
+		errs = append(errs, errors.New("a server needs Keys and Admin"))
+	}
+	if o.MaxBodies < 0 {
+		errs = append(errs, errors.New("MaxBodies is negative"))
+	}
+	return errors.Join(errs...)
+}

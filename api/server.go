@@ -1,0 +1,104 @@
+package api
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Server is an http.Handler that serves one node. It is safe for concurrent use and
+// starts no goroutine.
+type Server struct {
+	keys      Keys
+	admin     Admin
+	log       *slog.Logger
+	maxValue  func() int64
+	maxBodies int64
+	rand      func() uint64
+	metrics   *metrics
+	exporter  http.Handler
+	profiler  http.Handler // nil: not served
+
+	bodies atomic.Int64 // bytes of values being received
+}
+
+var _ http.Handler = (*Server)(nil)
+
+// New makes a server and registers its metrics. It fails when the options are not
+// valid or the registry refuses the metrics.
+func New(o Options) (*Server, error) {
+	o.EnsureDefaults()
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("api options: %w", err)
+	}
+	m, err := newMetrics(o.Registry)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		keys: o.Keys, admin: o.Admin, log: o.Logger, maxValue: o.MaxValue, maxBodies: o.MaxBodies, rand: o.Rand,
+		metrics: m, exporter: promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}),
+	}
+	if o.Pprof {
+		s.profiler = newProfiler()
+	}
+	return s, nil
+}
+
+// newProfiler routes below /debug/pprof/.
+func newProfiler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc(pathPprof, pprof.Index)
+	mux.HandleFunc(pathPprof+"cmdline", pprof.Cmdline)
+	mux.HandleFunc(pathPprof+"profile", pprof.Profile)
+	mux.HandleFunc(pathPprof+"symbol", pprof.Symbol)
+	mux.HandleFunc(pathPprof+"trace", pprof.Trace)
+	return mux
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	c := &call{s: s, w: w, r: r}
+	c.route, c.err = parseRoute(r.URL.EscapedPath())
+	c.traceparent, c.traceID = s.trace(r)
+	verb, status := c.serve()
+	s.metrics.observe(verb, status, time.Since(started))
+}
+
+// The limits of a listener's connections, each against one way of holding it for
+// nothing.
+const (
+	// headerTimeout is far above what any network needs for a few kilobytes.
+	headerTimeout = 10 * time.Second
+	// readTimeout lets the largest value through at 200 KiB a second. Listings lift
+	// it for themselves.
+	readTimeout = 90 * time.Second
+	// writeTimeout is the longest request (request.MaxTimeout) and the time to send
+	// its answer. Listings renew it as they go.
+	writeTimeout = 150 * time.Second
+	// idleTimeout is above the 60 s of usual proxies and the 90 s of Go's client, so
+	// that the other side closes first and no request meets a closing connection.
+	idleTimeout = 2 * time.Minute
+	// maxHeaderBytes holds the longest key three times over (escaped), 8 KiB of
+	// metadata and a context of some thousand process starts.
+	maxHeaderBytes = 128 << 10
+)
+
+// NewServer returns an http.Server for h with the limits set that net/http leaves
+// open. The caller serves and shuts it down.
+func NewServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+	}
+}
