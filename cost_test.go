@@ -1,0 +1,88 @@
+package henge_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hengedb/henge"
+)
+
+// What a request costs is counted, not timed: a put is one local read, one local
+// commit and one message to each other replica; a get at r=2 is one local read and
+// one message.
+func TestCostOfARequest(t *testing.T) {
+	nodes, stop, err := threeNodes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	bucket := nodes[0].Bucket("default")
+	if _, err := bucket.Put(t.Context(), "warm", []byte("up"), henge.WriteOptions{W: henge.All}); err != nil {
+		t.Fatal(err)
+	}
+	const rounds = 20
+	for name, tc := range map[string]struct {
+		request                 func() error
+		reads, writes, messages int64
+	}{
+		"put": {func() error {
+			_, err := bucket.Put(t.Context(), "key", []byte("value"), henge.WriteOptions{W: henge.All})
+			return err
+		}, 1, 1, 2},
+		"get": {func() error {
+			_, err := bucket.Get(t.Context(), "warm", henge.ReadOptions{R: 2})
+			return err
+		}, 1, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := costs(t, nodes[0])
+			for range rounds {
+				if err := tc.request(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			after := costs(t, nodes[0])
+			if got := after["henge_store_reads_total"] - before["henge_store_reads_total"]; got != rounds*tc.reads {
+				t.Errorf("%d local reads for %d requests, want %d each", got, rounds, tc.reads)
+			}
+			if got := after["henge_store_writes_total"] - before["henge_store_writes_total"]; got != rounds*tc.writes {
+				t.Errorf("%d local commits for %d requests, want %d each", got, rounds, tc.writes)
+			}
+			if got := after["henge_messages_total"] - before["henge_messages_total"]; got != rounds*tc.messages {
+				t.Errorf("%d messages for %d requests, want %d each", got, rounds, tc.messages)
+			}
+		})
+	}
+}
+
+// costs reads the node's counters as Prometheus would.
+func costs(t *testing.T, n *henge.Node) map[string]int64 {
+	t.Helper()
+	families, err := n.Metrics().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make(map[string]int64)
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			values[family.GetName()] += int64(m.GetCounter().GetValue() + m.GetGauge().GetValue())
+		}
+	}
+	return values
+}
+
+// waitFor polls until ok holds or a bound passes.
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("waited 30 s in vain for: %s", what)
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package henge
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage"
+	"github.com/hengedb/henge/storage/clock"
+)
+
+// documentLog is where the agreement keeps what it must not forget.
+type documentLog struct{ store *storage.Store }
+
+// metaAcceptor is where the store keeps promises and acceptances.
+const metaAcceptor = "acceptor"
+
+func (l documentLog) LoadAcceptor() ([]byte, error) { return l.store.Meta(metaAcceptor) }
+func (l documentLog) SaveAcceptor(ctx context.Context, b []byte) error {
+	return l.store.SaveMeta(ctx, metaAcceptor, b)
+}
+func (l documentLog) LoadDocument() ([]byte, error) { return l.store.Document() }
+
+// SaveDocument binds the store to the document's cluster before it keeps it: a
+// store never changes its cluster.
+func (l documentLog) SaveDocument(ctx context.Context, raw []byte) error {
+	doc, err := ring.Decode(raw)
+	if err != nil {
+		return err
+	}
+	if err := l.store.BindCluster(ctx, doc.Cluster); err != nil {
+		return err
+	}
+	return l.store.SaveDocument(ctx, raw)
+}
+
+// adopted takes in a document that the agreement has come to hold.
+func (n *Node) adopted(d *ring.Document) {
+	if n.keys == nil {
+		return // Open does it once everything stands
+	}
+	n.keys.Adopted(d)
+	n.announce()
+	n.readyOnce.Do(func() { close(n.ready) })
+	n.log.Info("cluster document held", slog.String("document", d.Name().String()))
+}
+
+func (n *Node) isReady() bool {
+	select {
+	case <-n.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+func (n *Node) documentVersion() uint64 {
+	if n.agent == nil {
+		return 0
+	}
+	if doc := n.agent.Document(); doc != nil {
+		return doc.Version
+	}
+	return 0
+}
+
+func (n *Node) maxValue() int64 {
+	var settings ring.Settings
+	if doc := n.agent.Document(); doc != nil {
+		settings = doc.Settings
+	}
+	if settings.MaxValueBytes > 0 {
+		return settings.MaxValueBytes
+	}
+	return request.MaxValue
+}
+
+// followEvery is how often the node looks again at what gossip says, should an
+// event have been missed or a pull have failed.
+const followEvery = time.Second
+
+// follow keeps the node with the cluster: it begins one if that is its part, pulls
+// newer documents as gossip names them, remembers peers, and ends the node when a
+// second process claims its id.
+func (n *Node) follow() {
+	news := make(chan struct{}, 1)
+	n.members.Subscribe(func() {
+		select {
+		case news <- struct{}{}:
+		default:
+		}
+	})
+	for n.life.Err() == nil {
+		peers := n.members.Peers()
+		if n.refuseTwin(peers) {
+			return
+		}
+		n.rememberPeers(peers)
+		n.begin(peers)
+		n.pull(peers)
+		tick := make(chan struct{})
+		timer := n.o.Seams.Clock.AfterFunc(followEvery, func() { close(tick) })
+		select {
+		case <-news:
+		case <-tick:
+		case <-n.life.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// pull fetches the newest document that gossip knows of.
+func (n *Node) pull(peers []ring.Peer) {
+	held := n.agent.Document()
+	var newest ring.Peer
+	for _, p := range peers {
+		if p.ID == n.store.NodeID() || p.Doc.IsZero() || (held != nil && p.Cluster != held.Cluster) {
+			continue
+		}
+		if newest.Doc.IsZero() || p.Doc.Compare(newest.Doc) > 0 {
+			newest = p
+		}
+	}
+	if newest.Doc.IsZero() || (held != nil && newest.Doc.Compare(held.Name()) <= 0) {
+		return
+	}
+	ctx, cancel := clock.WithTimeout(n.life, n.o.Seams.Clock, 5*time.Second)
+	defer cancel()
+	if err := n.agent.Pull(ctx, newest.ID); err != nil && n.life.Err() == nil {
+		n.log.Warn("cluster document cannot be pulled", slog.String("from", newest.Name), slog.String("error", err.Error()))
+	}
+}
+
+// begin writes document 1 when this node is the one that begins the cluster and
+// enough nodes have found it.
+func (n *Node) begin(peers []ring.Peer) {
+	if n.agent.Document() != nil || !(n.o.Init || len(n.o.Join) == 0) {
+		return
+	}
+	members, elsewhere := founders(peers)
+	if elsewhere != "" {
+		n.log.Warn("a cluster exists already: this node joins it", slog.String("cluster", elsewhere))
+		return
+	}
+	if len(members) < n.o.Expect {
+		return
+	}
+	doc, err := ring.First(ring.FirstOptions{
+		Cluster: n.draw(16), Secret: []byte(n.draw(16)), EraRandom: n.rand(),
+		Partitions: n.o.Partitions, Replicas: n.o.Replicas, Members: members,
+		Settings: ring.Settings{AutoBuckets: true},
+	})
+	if err == nil {
+		err = n.agent.Begin(n.life, doc)
+	}
+	if err != nil {
+		n.fail(fmt.Errorf("begin the cluster: %w", err))
+	}
+}
+
+// founders are the members of a first document: everybody whom gossip lists and
+// who belongs to no cluster. A peer that holds a document ends that.
+func founders(peers []ring.Peer) (members []ring.Member, elsewhere string) {
+	for _, p := range peers {
+		if !p.Doc.IsZero() {
+			return nil, p.Cluster
+		}
+		if p.Leaving {
+			continue
+		}
+		members = append(members, ring.Member{
+			ID: p.ID, Name: p.Name, Zone: p.Zone, Weight: usualWeight, HTTP: p.HTTP, RPC: p.RPC, Gossip: p.Gossip,
+		})
+	}
+	members = slices.CompactFunc(members, func(a, b ring.Member) bool { return a.ID == b.ID })
+	return members, ""
+}
+
+// usualWeight is a member's share when nobody says otherwise.
+const usualWeight = 100
+
+// draw makes n random bytes, in hexadecimal.
+func (n *Node) draw(size int) string {
+	b := make([]byte, 0, size)
+	for len(b) < size {
+		b = binary.BigEndian.AppendUint64(b, n.rand())
+	}
+	return hex.EncodeToString(b[:size])
+}

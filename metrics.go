@@ -1,0 +1,92 @@
+package henge
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// collector shows a node's counters to Prometheus when it asks; nothing is counted
+// twice for it.
+type collector struct{ n *Node }
+
+var _ prometheus.Collector = collector{}
+
+// metric is one row of what a node shows.
+type metric struct {
+	name, help string
+	kind       prometheus.ValueType
+	read       func(*Node) float64
+}
+
+// Describe sends nothing: what is shown depends on the members, which change.
+func (collector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads everything once.
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	for _, m := range metrics() {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("henge_"+m.name, m.help, nil, nil), m.kind, m.read(c.n))
+	}
+	c.collectMembers(out)
+}
+
+// collectMembers shows who is up as seen from here, and what is owed to whom.
+func (c collector) collectMembers(out chan<- prometheus.Metric) {
+	up := prometheus.NewDesc("henge_member_up", "1 when this node believes the member to answer.", []string{"id", "name"}, nil)
+	owed := prometheus.NewDesc("henge_hints_owed", "Hints this node keeps for the member.", []string{"id", "name"}, nil)
+	doc := c.n.agent.Document()
+	if doc == nil {
+		return
+	}
+	stats := c.n.store.HintStats()
+	for _, m := range doc.Members {
+		labels := []string{m.ID.String(), m.Name}
+		out <- prometheus.MustNewConstMetric(up, prometheus.GaugeValue, truth(c.n.keys.Up(m.ID)), labels...)
+		out <- prometheus.MustNewConstMetric(owed, prometheus.GaugeValue, float64(stats.ByTarget[m.ID]), labels...)
+	}
+}
+
+func truth(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// metrics lists what a node shows of itself.
+func metrics() []metric {
+	count, gauge := prometheus.CounterValue, prometheus.GaugeValue
+	return []metric{
+		{"ready", "1 when the node serves.", gauge, func(n *Node) float64 { return truth(n.keys.Ready() == nil) }},
+		{"document_version", "Version of the cluster document held.", gauge, func(n *Node) float64 { return float64(n.documentVersion()) }},
+		{"alarm", "1 when a person must look: see the status.", gauge, func(n *Node) float64 { return truth(n.agent.Alarm() != "" || n.store.Failed() != nil) }},
+		{"messages_total", "Joins and reads sent to other nodes.", count, func(n *Node) float64 { return float64(n.keys.Counters().Messages.Load()) }},
+		{"forwards_total", "Requests handed on to a replica.", count, func(n *Node) float64 { return float64(n.keys.Counters().Forwards.Load()) }},
+		{"slow_requests_total", "Requests over 50 ms.", count, func(n *Node) float64 { return float64(n.keys.Counters().Slow.Load()) }},
+		{"silent_total", "Nodes that were silent beyond the cap.", count, func(n *Node) float64 { return float64(n.keys.Counters().Silent.Load()) }},
+		{"dirty_total", "Writes that a live replica was too slow for.", count, func(n *Node) float64 { return float64(n.keys.Counters().Dirty.Load()) }},
+		{"read_repairs_total", "Copies that read repair brought up to date.", count, func(n *Node) float64 { return float64(n.keys.Counters().Repairs.Load()) }},
+		{"read_repairs_failed_total", "Read repairs that failed.", count, func(n *Node) float64 { return float64(n.keys.Counters().RepairsFailed.Load()) }},
+		{"overloads_total", "Requests refused because too many were at work.", count, func(n *Node) float64 { return float64(n.keys.Counters().Overloads.Load()) }},
+		{"quorums_lost_total", "Requests that fewer nodes answered than needed.", count, func(n *Node) float64 { return float64(n.keys.Counters().QuorumsLost.Load()) }},
+		{"hints", "Keys hinted on this node.", gauge, func(n *Node) float64 { return float64(n.store.HintStats().Count) }},
+		{"hint_oldest_seconds", "Age of the oldest hint.", gauge, func(n *Node) float64 { return n.oldestHintSeconds() }},
+		{"hints_delivered_total", "Hinted copies that a primary acknowledged.", count, func(n *Node) float64 { return float64(n.keys.Handoff().Stats().Delivered) }},
+		{"hints_failed_total", "Hint deliveries that failed; they are tried again.", count, func(n *Node) float64 { return float64(n.keys.Handoff().Stats().Failed) }},
+		{"hints_ended_total", "Hints that ended.", count, func(n *Node) float64 { return float64(n.keys.Handoff().Stats().Ended) }},
+		{"hints_refused_total", "Hints that could not be kept.", count, func(n *Node) float64 { return float64(n.keys.Counters().HintsRefused.Load()) }},
+		{"store_reads_total", "Lookups in the store, those of writes included.", count, func(n *Node) float64 { return float64(n.store.Counters().Reads) }},
+		{"store_writes_total", "Batches of objects and hints committed to the store.", count, func(n *Node) float64 { return float64(n.store.Counters().Writes) }},
+		{"store_refused_total", "Writes refused because the disk is short of room.", count, func(n *Node) float64 { return float64(n.store.Counters().Refused) }},
+		{"store_stalls_total", "Times that writes were held up by flushes or compactions.", count, func(n *Node) float64 { return float64(n.store.Counters().Stalls) }},
+		{"store_barriers_total", "Syncs that only proved what was written before.", count, func(n *Node) float64 { return float64(n.store.Counters().Barriers) }},
+		{"store_corruptions_total", "Corrupt blocks met.", count, func(n *Node) float64 { return float64(n.store.Counters().Corruptions) }},
+		{"actor_alarms_total", "Mints that found their own actor covered: memory was lost.", count, func(n *Node) float64 { return float64(n.store.Counters().ActorAlarms) }},
+	}
+}
+
+func (n *Node) oldestHintSeconds() float64 {
+	oldest, ok := n.keys.Handoff().Oldest()
+	if !ok {
+		return 0
+	}
+	return max(0, n.store.Now().Time().Sub(oldest.Time()).Seconds())
+}
