@@ -30,7 +30,10 @@ var _ net.Conn = (*conn)(nil)
 // addr is host:port.
 type addr string
 
-func (addr) Network() string  { return "lab" }
+// Network is the kind of address.
+func (addr) Network() string { return "lab" }
+
+// String is host:port.
 func (a addr) String() string { return string(a) }
 
 // deadline is a point in time with the timer that wakes who waits for it.

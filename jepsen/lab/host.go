@@ -253,12 +253,11 @@ func connect(from, to *Host, port string, id uint64) (dialer, accepted *conn) {
 	}
 	there, back := net.JoinHostPort(to.name, port), net.JoinHostPort(from.name, fmt.Sprint(30000+id%30000))
 	dialer, accepted = end(from, back, there), end(to, there, back)
-	way := func(a, b *conn, id uint64) *stream {
+	way := func(a, b *conn, id uint64) {
 		s := &stream{net: n, link: link{a.host.name, b.host.name}, id: id, from: a, to: b}
 		s.state = n.linkLocked(a.host.name, b.host.name)
 		s.state.streams[s] = true
 		a.out, b.in = s, s
-		return s
 	}
 	way(dialer, accepted, chance(id, 5))
 	way(accepted, dialer, chance(id, 6))

@@ -12,7 +12,8 @@ type listener struct {
 	addr   addr
 	wake   *sync.Cond
 	queue  []*conn
-	closed bool
+	closed bool // nothing more is accepted
+	freed  bool // Close was called
 }
 
 var _ net.Listener = (*listener)(nil)
@@ -36,9 +37,10 @@ func (l *listener) Accept() (net.Conn, error) {
 func (l *listener) Close() error {
 	l.host.net.mu.Lock()
 	defer l.host.net.mu.Unlock()
-	if l.closed {
+	if l.freed {
 		return net.ErrClosed
 	}
+	l.freed = true
 	delete(l.host.listeners, l.port)
 	l.closeLocked()
 	return nil

@@ -129,7 +129,7 @@ func TestClockSpreadsTimersAndShowsItsOffset(t *testing.T) {
 			seen[at] = true
 		}
 		c.Set(time.Hour)
-		if got := c.Now().Sub(time.Now()); got != time.Hour {
+		if got := time.Until(c.Now()); got != time.Hour {
 			t.Errorf("the clock is %v ahead; want 1h", got)
 		}
 		timer := c.AfterFunc(time.Minute, func() { t.Error("a stopped timer fired") })
