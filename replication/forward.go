@@ -114,30 +114,40 @@ func (c *Coordinator) leaders(p *placement, strict bool) []ring.NodeID {
 // silent beyond the cap is not waited for: the next is asked too, under the same
 // operation id, and the first good answer wins.
 func (c *Coordinator) forward(ctx context.Context, p *placement, k knobs, leaders []ring.NodeID, head forwarded, body []byte, local func(context.Context) reply) reply {
-	f := &forwarding{c: c, ctx: ctx, head: head, body: body, leaders: leaders, local: local, deadline: c.clock.Now().Add(k.timeout)}
+	f := &forwarding{c: c, head: head, body: body, leaders: leaders, local: local, deadline: c.clock.Now().Add(k.timeout)}
 	f.replies = make(chan rpc.Reply, len(leaders)+1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f.ctx = ctx
-	if answer, done := f.next(); done {
-		return answer
-	}
 	for {
-		silence := make(chan struct{})
-		timer := c.clock.AfterFunc(k.cap(), func() { close(silence) })
-		answer, done := f.await(ctx, silence)
-		timer.Stop()
-		if done {
-			return answer
-		}
 		if answer, done := f.next(); done {
-			return answer
+			return f.own(p, answer)
 		}
 		if f.pending == 0 && len(f.leaders) == 0 {
 			return f.lost(p, request.ErrQuorum)
 		}
+		silence := make(chan struct{})
+		timer := c.clock.AfterFunc(k.cap(), func() { close(silence) })
+		answer, done := f.await(ctx, p, silence)
+		timer.Stop()
+		if done {
+			return f.own(p, answer)
+		}
 	}
 }
+
+// own stands by what coordinators that were asked before may have done: where one
+// of them may have minted, a refusal by the next does not undo it.
+func (f *forwarding) own(p *placement, answer reply) reply {
+	if answer.err == nil || !f.mayHold() || request.OutcomeOf(answer.err) != request.None {
+		return answer
+	}
+	f.last = answer.err
+	return f.lost(p, request.ErrQuorum)
+}
+
+// mayHold reports whether the request is a write that some node may have begun.
+func (f *forwarding) mayHold() bool { return f.sent && f.head.Verb != verbGet }
 
 // forwarding is one request's way through its possible coordinators.
 type forwarding struct {
@@ -186,7 +196,7 @@ func (f *forwarding) next() (answer reply, done bool) {
 
 // await takes in answers until one is good, another leader should be tried, or
 // time is up.
-func (f *forwarding) await(ctx context.Context, silence <-chan struct{}) (answer reply, done bool) {
+func (f *forwarding) await(ctx context.Context, p *placement, silence <-chan struct{}) (answer reply, done bool) {
 	for f.pending > 0 {
 		select {
 		case r := <-f.replies:
@@ -203,7 +213,7 @@ func (f *forwarding) await(ctx context.Context, silence <-chan struct{}) (answer
 			silence = nil
 		case <-ctx.Done():
 			f.sent = true
-			return f.lost(nil, request.ErrTimeout), true
+			return f.lost(p, request.ErrTimeout), true
 		}
 	}
 	return reply{}, false
@@ -257,17 +267,19 @@ func (f *forwarding) markSilent() {
 	}
 }
 
-// lost is the failure when no coordinator gave an answer. The last one's own
-// words are better than a count of silent nodes.
+// lost is the failure when no coordinator gave an answer that stands. The last
+// one's own words are better than a count of silent nodes, unless they deny what an
+// earlier one may have done.
 func (f *forwarding) lost(p *placement, cause error) reply {
-	if f.last != nil && cause != request.ErrTimeout { //nolint:errorlint // cause is one of two sentinels of ours
+	denies := f.mayHold() && request.OutcomeOf(f.last) == request.None
+	if f.last != nil && !denies && !errors.Is(cause, request.ErrTimeout) {
 		return reply{err: f.last}
 	}
 	f.c.counters.QuorumsLost.Add(1)
 	err := &request.QuorumError{
 		Op: f.head.Verb, Bucket: f.head.Bucket, Key: string(f.head.Key), Outcome: request.None, Need: 1,
 	}
-	if f.sent && f.head.Verb != verbGet {
+	if f.mayHold() {
 		err.Outcome = request.Unknown
 	}
 	if f.last != nil {
@@ -281,13 +293,11 @@ func (f *forwarding) lost(p *placement, cause error) reply {
 		a.role = request.Primary
 		err.Replicas = append(err.Replicas, a.report(doc))
 	}
-	if p != nil {
-		for _, id := range p.down {
-			err.Replicas = append(err.Replicas, request.ReplicaResult{
-				Node: id, Name: nameOf(doc, id), Role: request.Primary,
-				Result: request.ResultDown, Detail: f.c.health.Node(id).Reason,
-			})
-		}
+	for _, id := range p.down {
+		err.Replicas = append(err.Replicas, request.ReplicaResult{
+			Node: id, Name: nameOf(doc, id), Role: request.Primary,
+			Result: request.ResultDown, Detail: f.c.health.Node(id).Reason,
+		})
 	}
 	return reply{err: err}
 }

@@ -30,7 +30,11 @@ var codes = []struct {
 }
 
 // CodeOf names the first sentinel that err matches; "internal" when it matches none.
+// A lost quorum is "quorum" whatever its causes are.
 func CodeOf(err error) string {
+	if lost := (*QuorumError)(nil); errors.As(err, &lost) {
+		err = ErrQuorum
+	}
 	for _, row := range codes {
 		if errors.Is(err, row.err) {
 			return row.code

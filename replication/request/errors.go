@@ -140,6 +140,9 @@ var refusals = []error{
 // later or to another node. A write whose outcome is not None is sent again with the
 // same operation id only.
 func Retryable(err error) bool {
+	if lost := (*QuorumError)(nil); errors.As(err, &lost) {
+		return true // whatever its causes are: other nodes may see it otherwise
+	}
 	for _, final := range finals {
 		if errors.Is(err, final) {
 			return false
