@@ -10,6 +10,7 @@ import (
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage/causal"
 	"github.com/hengedb/henge/storage/clock"
 )
 
@@ -20,6 +21,7 @@ type forwarded struct {
 	Bucket  string        `json:"bucket"`
 	Key     []byte        `json:"key"`
 	Timeout time.Duration `json:"timeout_ns"` // what is left of the request's
+	Latest  causal.Stamp  `json:"latest,omitempty"` // of a write: nobody mints it after that
 	OpName  string        `json:"op,omitempty"`
 	Read    *readKnobs    `json:"read,omitempty"`
 	Write   *writeKnobs   `json:"write,omitempty"`
@@ -61,7 +63,8 @@ func (c *Coordinator) route(ctx context.Context, w *write) (request.Receipt, err
 		}
 	}
 	head := forwarded{
-		Verb: w.verb, Bucket: w.key.bucket, Key: []byte(w.key.key), OpName: w.opName, Timeout: w.knobs.timeout, Trace: w.options.Trace,
+		Verb: w.verb, Bucket: w.key.bucket, Key: []byte(w.key.key), OpName: w.opName, Trace: w.options.Trace,
+		Timeout: w.knobs.timeout, Latest: w.latest,
 		Write: &writeKnobs{
 			W: w.options.W, Strict: w.options.Strict, Unsynced: w.options.Unsynced, Context: w.options.Context,
 			IfMatch: w.options.IfMatch, IfNoneMatch: w.options.IfNoneMatch, ContentType: w.options.ContentType,
@@ -343,6 +346,9 @@ func (c *Coordinator) runForwarded(ctx context.Context, head forwarded, value []
 		if err != nil {
 			return reply{err: err}
 		}
+		// However long the message was under way, the client's patience began where
+		// it asked: a request that a broken link held up is not minted after it.
+		w.latest = min(w.latest, head.Latest)
 		answer.receipt, answer.err = c.coordinate(ctx, w)
 		return answer
 	}
