@@ -81,6 +81,9 @@ func (c *Coordinator) mintObject(tx *storage.Tx, w *write, m *minted) error {
 }
 
 func (c *Coordinator) mintHint(tx *storage.Tx, w *write, m *minted) error {
+	if tx.Partition().Entry.Changed > w.place.doc.Version {
+		return errStale
+	}
 	held := tx.Hint()
 	var object *causal.Object
 	if held != nil {

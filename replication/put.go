@@ -80,7 +80,7 @@ func (c *Coordinator) coordinate(ctx context.Context, w *write) (request.Receipt
 		if err != nil {
 			err = c.quorumError(w.verb, w.key, r, receipt.Results, request.Unknown, err)
 		}
-		c.behind(func() { c.settle(w, r) })
+		c.behind(func() { c.settle(w, m, r) })
 		return receipt, err
 	}
 }
@@ -130,6 +130,9 @@ func (c *Coordinator) enlist(w *write) []member {
 	}
 	p.fallbacks = slices.DeleteFunc(p.fallbacks, func(id ring.NodeID) bool { return slices.Contains(standIns, id) || id == c.self })
 	w.stands = covered[c.self]
+	if !p.holds && len(w.stands) == 0 {
+		w.stands = p.replicas // who sent the write here could not reach them, whatever this node believes
+	}
 	if p.holds && len(standIns) == 0 {
 		w.owed = p.down
 	}
@@ -191,7 +194,7 @@ func acceptJoin(a *ask, self ring.NodeID, unsynced bool, body []byte) error {
 // settle waits for the late answers of a put, and leaves a marker for every
 // primary that turned out to be away while no fallback stands for it. One that is
 // merely slow gets none: hints are for the absent.
-func (c *Coordinator) settle(w *write, r *round) {
+func (c *Coordinator) settle(w *write, m *minted, r *round) {
 	r.finish()
 	r.cancel()
 	var away []ring.NodeID
@@ -205,8 +208,8 @@ func (c *Coordinator) settle(w *write, r *round) {
 		}
 		away = append(away, a.node)
 	}
-	if len(away) > 0 && w.place.holds {
-		c.oweLater(w.key, away, w.knobs.need)
+	if len(away) > 0 {
+		c.oweLater(w, m.object, away)
 	}
 }
 

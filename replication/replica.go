@@ -104,16 +104,21 @@ func (c *Coordinator) joinOwn(ctx context.Context, key keyName, object *causal.O
 	})
 }
 
-// oweLater leaves a marker for primaries that turned out to be away after the
-// write was committed. It is not synced on its own: what it stands for is.
-func (c *Coordinator) oweLater(key keyName, away []ring.NodeID, w int) {
-	_, err := c.store.Write(c.life, key.stored(), storage.KindHint, func(tx *storage.Tx) error {
-		tx.SetHint(owe(tx.Hint(), away, w, c.store.Now(), c.rand()))
+// oweLater enters primaries that turned out to be away after the write was
+// committed: on a replica in a marker, on a fallback in the hint that it keeps
+// anyhow. It is not synced on its own: what it stands for is.
+func (c *Coordinator) oweLater(w *write, object *causal.Object, away []ring.NodeID) {
+	_, err := c.store.Write(c.life, w.key.stored(), storage.KindHint, func(tx *storage.Tx) error {
+		if w.place.holds {
+			tx.SetHint(owe(tx.Hint(), away, w.knobs.need, c.store.Now(), c.rand()))
+		} else {
+			tx.SetHint(keep(tx.Hint(), object, away, w.knobs.need, c.store.Now(), c.rand()))
+		}
 		return nil
 	})
 	if err != nil {
 		c.counters.HintsRefused.Add(1)
-		c.log.Warn("hint refused", attrKey(key), attrErr(err))
+		c.log.Warn("hint refused", attrKey(w.key), attrErr(err))
 	}
 }
 
