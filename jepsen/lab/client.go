@@ -56,7 +56,7 @@ func (c *client) begin(n *Node, op history.Op) history.Op {
 func (c *client) end(n *Node, asked *henge.Node, op history.Op, err error) bool {
 	op.T, op.Side, op.Type = c.lab.Now(), c.lab.Side(n), history.OK
 	if err != nil {
-		op.Err, op.Outcome, op.Type = request.CodeOf(err), string(request.OutcomeOf(err)), history.Info
+		op.Err, op.Outcome, op.Type = codeOf(err), string(request.OutcomeOf(err)), history.Info
 		if op.Outcome == string(request.None) {
 			op.Type = history.Fail
 		}
@@ -67,6 +67,15 @@ func (c *client) end(n *Node, asked *henge.Node, op history.Op, err error) bool 
 	}
 	c.lab.History.Add(op)
 	return op.Type == history.OK
+}
+
+// codeOf names a failure. A precondition that did not hold is the client's doing,
+// also where an earlier coordinator leaves the outcome open.
+func codeOf(err error) string {
+	if errors.Is(err, request.ErrPrecondition) {
+		err = request.ErrPrecondition
+	}
+	return request.CodeOf(err)
 }
 
 // get reads a key and remembers what it saw.
