@@ -77,7 +77,7 @@ type HealthOptions struct {
 	OnUp    func(ring.NodeID) // a node that was down answers again; must return soon
 }
 
-// NewHealth prepares a view in which nobody is up. Start begins to watch.
+// NewHealth prepares a view that knows nobody. Start begins to watch.
 func NewHealth(o HealthOptions) *Health {
 	h := &Health{
 		self: o.Self, members: o.Members, dial: o.Dial, clock: o.Clock, log: o.Logger, onUp: o.OnUp,
@@ -118,8 +118,9 @@ func (h *Health) Target(id ring.NodeID) rpc.Target {
 	return rpc.Target{ID: id, Addr: h.Node(id).Peer.RPC}
 }
 
-// Learn takes the addresses of the members of d, for nodes that gossip does not
-// list yet: they are probed until they answer.
+// Learn takes the addresses of the members of d, for nodes that gossip has not
+// spoken of yet. They are believed to be up, and probed: nothing is known against
+// them, and a node that starts would lose its first requests if it waited for gossip.
 func (h *Health) Learn(d *ring.Document) {
 	h.mu.Lock()
 	for _, m := range d.Members {
@@ -127,8 +128,8 @@ func (h *Health) Learn(d *ring.Document) {
 			continue
 		}
 		record := &nodeRecord{NodeHealth: NodeHealth{
-			Peer:   ring.Peer{ID: m.ID, Name: m.Name, Zone: m.Zone, HTTP: m.HTTP, RPC: m.RPC, Gossip: m.Gossip},
-			Reason: reasonGossip,
+			Peer: ring.Peer{ID: m.ID, Name: m.Name, Zone: m.Zone, HTTP: m.HTTP, RPC: m.RPC, Gossip: m.Gossip},
+			Up:   true,
 		}}
 		h.nodes[m.ID] = record
 		h.probeLocked(record)

@@ -29,6 +29,7 @@ type ask struct {
 	elapsed time.Duration
 	durable bool        // it said so after a sync
 	stoodIn bool        // another node was asked in its place
+	again   bool        // it was asked a second time, after its connection broke
 	answer  *readAnswer // of a get
 }
 
@@ -69,7 +70,7 @@ type round struct {
 // maxAsks bounds the nodes of one round: every replica, and twice as many fallbacks.
 const maxAsks = maxTargets + 2*maxTargets
 
-// start prepares a round. Every node it may ask has room for one reply, so that
+// start prepares a round. Every node it may ask has room for its replies, so that
 // no sender waits.
 func (r *round) start() {
 	r.tally.spare = len(r.spares)
@@ -87,12 +88,17 @@ func (r *round) own(role request.Role) *ask {
 
 // send asks one node.
 func (r *round) send(node ring.NodeID, targets []ring.NodeID) {
-	a := &ask{node: node, role: r.role(node), targets: targets, started: r.c.clock.Now()}
-	r.asks = append(r.asks, a)
+	r.asks = append(r.asks, &ask{node: node, role: r.role(node), targets: targets, started: r.c.clock.Now()})
 	r.tally.pending++
+	r.call(len(r.asks) - 1)
+}
+
+// call sends the message of one ask.
+func (r *round) call(tag int) {
+	a := r.asks[tag]
 	r.c.counters.Messages.Add(1)
 	call := rpc.Call{Method: r.method, Class: r.class, Body: r.body(a), Trace: r.trace}
-	r.c.rpc.Start(r.ctx, r.c.health.Target(node), call, len(r.asks)-1, r.replies)
+	r.c.rpc.Start(r.ctx, r.c.health.Target(a.node), call, tag, r.replies)
 }
 
 // callReserve brings in the fallbacks once nobody else is left to ask. Most rounds
@@ -172,9 +178,15 @@ func (r *round) watch() {
 	})
 }
 
-// take enters one answer, or its absence.
+// take enters one answer, or its absence. Where the connection broke the node may
+// be well: it is asked once more, over another one. Joins and reads bear that.
 func (r *round) take(reply rpc.Reply) {
 	a := r.asks[reply.Tag]
+	if errors.Is(reply.Err, rpc.ErrBroken) && !a.again {
+		a.again = true
+		r.call(reply.Tag)
+		return
+	}
 	if a.state == askSilent {
 		r.tally.silent--
 	} else {
