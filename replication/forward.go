@@ -265,7 +265,7 @@ func (f *forwarding) markSilent() {
 		if a.state == askPending {
 			a.state, a.result, f.sent = askSilent, request.ResultTimeout, true
 			f.c.counters.Silent.Add(1)
-			f.c.health.Failed(a.node, "silent beyond the cap")
+			f.c.health.Suspect(a.node) // it may be waiting for others itself
 		}
 	}
 }

@@ -132,7 +132,7 @@ func (h *Health) Learn(d *ring.Document) {
 			Up:   true,
 		}}
 		h.nodes[m.ID] = record
-		h.probeLocked(record)
+		h.probeLocked(record, probeTimeout)
 	}
 	h.publishLocked()
 	h.mu.Unlock()
@@ -152,6 +152,19 @@ func (h *Health) Failed(id ring.NodeID, reason string) {
 	}
 	h.downLocked(record, reason)
 	h.publishLocked()
+}
+
+// Suspect says that id has not answered something that may rightly take long, as a
+// coordinator that waits for others does. A probe decides, and soon.
+func (h *Health) Suspect(id ring.NodeID) {
+	if id == h.self || !h.Up(id) {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if record := h.nodes[id]; record != nil && record.Up {
+		h.probeLocked(record, silenceCap)
+	}
 }
 
 // refresh takes in what gossip says now.
@@ -197,36 +210,37 @@ func (h *Health) sawLocked(p ring.Peer) {
 	case p.Leaving && record.Up:
 		h.downLocked(record, reasonLeaving)
 	case !p.Leaving && !record.Up && restarted:
-		h.probeLocked(record)
+		h.probeLocked(record, probeTimeout)
 	}
 }
 
 func (h *Health) downLocked(record *nodeRecord, reason string) {
 	record.Up, record.Reason = false, reason
 	h.log.Warn("node is away", slog.String("peer", record.Peer.Name), slog.String("peer_id", record.Peer.ID.String()), slog.String("reason", reason))
-	h.probeLocked(record)
+	h.probeLocked(record, probeTimeout)
 }
 
-// probeLocked starts the one goroutine that probes a node that is down.
-func (h *Health) probeLocked(record *nodeRecord) {
+// probeLocked starts the one goroutine that probes a node; first is the patience of
+// its first probe.
+func (h *Health) probeLocked(record *nodeRecord, first time.Duration) {
 	if record.probing || h.closed {
 		return
 	}
 	record.probing = true
 	id := record.Peer.ID
-	h.probes.Go(func() { h.probe(id) })
+	h.probes.Go(func() { h.probe(id, first) })
 }
 
 // probe asks a node until it answers and gossip vouches for it, or Health closes.
 // One that answers while gossip does not list it is asked on and on: its next death
 // would be no news to gossip.
-func (h *Health) probe(id ring.NodeID) {
+func (h *Health) probe(id ring.NodeID, patience time.Duration) {
 	wait := probeFirst
-	for !h.enter(id, h.answers(id)) {
+	for !h.enter(id, h.answers(id, patience)) {
 		if clock.Sleep(h.life, h.clock, wait) != nil {
 			return
 		}
-		wait = min(2*wait, probeSlowest)
+		wait, patience = min(2*wait, probeSlowest), probeTimeout
 	}
 }
 
@@ -240,7 +254,7 @@ func (h *Health) enter(id ring.NodeID, answered bool) (done bool) {
 	case news && usable:
 		record.Up, record.Reason = true, ""
 	case news:
-		record.Up, record.Reason = false, reasonProbe
+		h.downLocked(record, reasonProbe)
 	}
 	done = usable && record.Gossip
 	record.probing = !done
@@ -255,12 +269,12 @@ func (h *Health) enter(id ring.NodeID, answered bool) (done bool) {
 }
 
 // answers sends one probe to where gossip last saw the node.
-func (h *Health) answers(id ring.NodeID) bool {
+func (h *Health) answers(id ring.NodeID, patience time.Duration) bool {
 	target := h.Target(id)
 	if target.Addr == "" {
 		return false
 	}
-	ctx, cancel := clock.WithTimeout(h.life, h.clock, probeTimeout)
+	ctx, cancel := clock.WithTimeout(h.life, h.clock, patience)
 	defer cancel()
 	_, err := h.dial.Call(ctx, target, rpc.Call{Method: methodPing, Class: rpc.Small})
 	var remote *rpc.RemoteError
