@@ -26,9 +26,11 @@ type Stamp uint64
 
 const logicalBits = 16
 
-// StampOf is the first stamp of t's millisecond; times before the epoch give 0.
+// StampOf is the first stamp of t's millisecond; times before the epoch give 0, and
+// those after the year 10889, which no stamp can tell, the last millisecond's.
 func StampOf(t time.Time) Stamp {
-	return Stamp(uint64(max(0, t.UnixMilli())) << logicalBits) //nolint:gosec // not negative
+	const last = 1<<(64-logicalBits) - 1
+	return Stamp(uint64(min(max(0, t.UnixMilli()), last)) << logicalBits) //nolint:gosec // not negative
 }
 
 // Time is the stamp's physical part.

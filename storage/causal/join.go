@@ -99,9 +99,6 @@ func settle(s, t *Sibling) *Sibling {
 }
 
 func compareContent(s, t *Sibling) int {
-	if len(s.Value) > 0 && len(s.Value) == len(t.Value) && &s.Value[0] == &t.Value[0] && s.Stamp == t.Stamp && s.Op == t.Op {
-		return 0
-	}
 	return cmp.Or(
 		cmp.Compare(s.Stamp, t.Stamp), bytes.Compare(s.Op[:], t.Op[:]), cmp.Compare(s.Expiry, t.Expiry),
 		cmp.Compare(tombstone(s), tombstone(t)), strings.Compare(s.ContentType, t.ContentType),

@@ -58,8 +58,10 @@ type Write struct {
 	Value       []byte
 }
 
-// Put is the object after w: without the siblings that w saw, and with its own. An
-// object of an older generation is of a bucket that was dropped, and is forgotten.
+// Put is the object after w: without the siblings that w saw, and with its own. In
+// an lww object what outranks w stays in its place, seen or not: there a join lets
+// nothing else go. An object of an older generation is of a bucket that was dropped,
+// and is forgotten.
 func (o *Object) Put(w Write) *Object {
 	if o == nil || o.Generation < w.Generation {
 		o = &Object{Policy: w.Policy, Generation: w.Generation}
@@ -78,7 +80,7 @@ func (o *Object) Put(w Write) *Object {
 		Ops:     joinOps(o.Ops, []Operation{{w.Stamp, w.Dot, w.Op}}),
 	}
 	for i := range o.Siblings {
-		if !seen.Covers(o.Siblings[i].Dot) {
+		if o.Policy == LWW || !seen.Covers(o.Siblings[i].Dot) {
 			next.Siblings = append(next.Siblings, o.Siblings[i])
 		}
 	}
