@@ -20,8 +20,8 @@ type hasher struct {
 }
 
 // Digest hashes the object's knowledge under secret, bucket and key included. It
-// does not follow the encoding: an object keeps its digest when the format changes.
-// Nil has the zero digest.
+// has to outlive the encoding: where a format to come writes a field in another way,
+// what is written here stays as it was. Nil has the zero digest.
 func (o *Object) Digest(secret []byte, bucket, key string) Digest {
 	if o == nil {
 		return Digest{}
@@ -34,13 +34,16 @@ func (o *Object) Digest(secret []byte, bucket, key string) Digest {
 	b = append(b, byte(o.Policy))
 	b = binary.BigEndian.AppendUint64(b, o.Generation)
 	b = o.Context.append(b)
+	b = binary.AppendUvarint(b, uint64(len(o.Ops)))
 	for _, op := range o.Ops {
 		b = append(appendDot(binary.BigEndian.AppendUint64(b, uint64(op.Stamp)), op.Dot), op.Op[:]...)
 	}
+	b = binary.AppendUvarint(b, uint64(len(o.Siblings)))
 	for i := range o.Siblings {
 		head := o.Siblings[i]
 		head.Stripped = true
-		h.sum.Write(head.append(b))
+		b = head.append(b)
+		h.sum.Write(b)
 		h.sum.Write(o.Siblings[i].Value)
 		b = b[:0]
 	}
