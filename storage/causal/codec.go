@@ -19,6 +19,7 @@ const (
 	leastEntry   = 9
 	leastOp      = 33
 	leastSibling = 1 + 9 + 16 + 8 + 4
+	leastPair    = 2
 )
 
 // Append appends the object's encoding to dst; nil has none.
@@ -96,12 +97,13 @@ func Decode(b []byte) (*Object, error) {
 	}
 	o := &Object{Policy: Policy(d.byte()), Generation: d.uvarint()}
 	o.Context = d.context()
-	for range d.count(leastOp) {
-		op := Operation{Stamp: Stamp(d.uint64()), Dot: d.dot()}
-		copy(op.Op[:], d.bytes(len(op.Op)))
-		o.Ops = append(o.Ops, op)
+	if n := d.count(leastOp, maxOps); n > 0 {
+		o.Ops = make([]Operation, n)
+		for i := range o.Ops {
+			d.operation(&o.Ops[i])
+		}
 	}
-	if n := d.count(leastSibling); n > 0 {
+	if n := d.count(leastSibling, math.MaxInt); n > 0 {
 		o.Siblings = make([]Sibling, n)
 		for i := range o.Siblings {
 			d.sibling(&o.Siblings[i])
@@ -167,10 +169,11 @@ func (d *decoder) uint64() uint64 {
 	return 0
 }
 
-// count reads how many entries follow, of which each takes at least least bytes.
-func (d *decoder) count(least int) int {
+// count reads how many entries follow: at most most, of which each takes at least
+// least bytes.
+func (d *decoder) count(least, most int) int {
 	n := d.uvarint()
-	if n > uint64(len(d.rest)/least) {
+	if n > uint64(min(most, len(d.rest)/least)) { //nolint:gosec // not negative
 		d.fail()
 		return 0
 	}
@@ -192,14 +195,23 @@ func (d *decoder) dot() Dot { return Dot{Actor: Actor(d.uint64()), Counter: d.uv
 
 func (d *decoder) context() Context {
 	c := Context{stamp: Stamp(d.uint64())}
-	for range d.count(leastEntry) {
-		dot := d.dot()
-		if n := len(c.dots); dot.Counter == 0 || (n > 0 && c.dots[n-1].Actor >= dot.Actor) {
+	n := d.count(leastEntry, math.MaxInt)
+	if n == 0 {
+		return c
+	}
+	c.dots = make([]Dot, n)
+	for i := range c.dots {
+		c.dots[i] = d.dot()
+		if c.dots[i].Counter == 0 || (i > 0 && c.dots[i-1].Actor >= c.dots[i].Actor) {
 			d.fail()
 		}
-		c.dots = append(c.dots, dot)
 	}
 	return c
+}
+
+func (d *decoder) operation(o *Operation) {
+	o.Stamp, o.Dot = Stamp(d.uint64()), d.dot()
+	copy(o.Op[:], d.bytes(len(o.Op)))
 }
 
 func (d *decoder) sibling(s *Sibling) {
@@ -211,8 +223,11 @@ func (d *decoder) sibling(s *Sibling) {
 	s.Dot = d.dot()
 	copy(s.Op[:], d.bytes(len(s.Op)))
 	s.Stamp, s.Expiry, s.ContentType = Stamp(d.uint64()), int64(d.uvarint()), d.text() //nolint:gosec // the inverse of Append
-	for range d.count(2) {
-		s.Meta = append(s.Meta, Pair{d.text(), d.text()})
+	if n := d.count(leastPair, math.MaxInt); n > 0 {
+		s.Meta = make([]Pair, n)
+		for i := range s.Meta {
+			s.Meta[i] = Pair{d.text(), d.text()}
+		}
 	}
 	s.Size = d.size()
 	if !s.Stripped {

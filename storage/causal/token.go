@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrToken says that a token is damaged, or is another key's.
@@ -37,7 +38,7 @@ func ParseToken(token string, secret []byte, bucket string, generation uint64, k
 		return Context{}, fmt.Errorf("%w: it has %d characters", ErrToken, len(token))
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(b) < 1+sealBytes || b[0] != version {
+	if err != nil || strings.ContainsAny(token, "\r\n") || len(b) < 1+sealBytes || b[0] != version {
 		return Context{}, fmt.Errorf("%w: it is damaged", ErrToken)
 	}
 	body := b[:len(b)-sealBytes]
