@@ -9,10 +9,9 @@ import (
 )
 
 // clockBound keeps the bound of the hybrid clock on disk ahead of its use, so
-// that no start begins before a stamp that an earlier one gave.
+// that no start begins before a stamp that an earlier one gave or showed.
 type clockBound struct {
 	mu      sync.Mutex
-	saved   causal.Stamp  // on disk
 	running chan struct{} // closed when the save under way ends; nil when none is
 }
 
@@ -34,7 +33,6 @@ func (s *Store) openClock(ctx context.Context) error {
 		return err
 	}
 	s.hybrid = clock.NewHybrid(s.options.Clock, causal.Stamp(saved))
-	s.bound.saved = causal.Stamp(saved)
 	return s.saveBound(ctx)
 }
 
@@ -46,7 +44,7 @@ func (s *Store) reserve(ctx context.Context) error {
 	if _, short := s.hybrid.Short(); !short {
 		return nil
 	}
-	for s.hybrid.Now() >= s.savedBound() {
+	for s.hybrid.Spent() {
 		select {
 		case <-s.extend():
 		case <-s.fault.done:
@@ -59,13 +57,6 @@ func (s *Store) reserve(ctx context.Context) error {
 	}
 	s.extend()
 	return nil
-}
-
-// savedBound is the bound on disk.
-func (s *Store) savedBound() causal.Stamp {
-	s.bound.mu.Lock()
-	defer s.bound.mu.Unlock()
-	return s.bound.saved
 }
 
 // extend begins to move the bound, unless that is under way, and returns what is
@@ -101,8 +92,5 @@ func (s *Store) saveBound(ctx context.Context) error {
 		return err
 	}
 	s.hybrid.Extend(bound)
-	s.bound.mu.Lock()
-	defer s.bound.mu.Unlock()
-	s.bound.saved = max(s.bound.saved, bound)
 	return nil
 }

@@ -7,14 +7,14 @@ import (
 	"github.com/hengedb/henge/storage/causal"
 )
 
-// Hybrid is a hybrid-logical clock. Its stamps never run back, across restarts
-// either: no stamp that Next gives from the clock is above a bound that its owner
-// has on disk, and that is where the next start begins. It is safe for concurrent
-// use and never waits.
+// Hybrid is a hybrid-logical clock. It never runs back, across restarts either: it
+// shows nothing above a bound that its owner has on disk, and that is where the next
+// start begins. At the bound it stands until the owner moves that. It is safe for
+// concurrent use and never waits.
 type Hybrid struct {
 	clock Clock
 	mu    sync.Mutex
-	last  causal.Stamp // the highest that was given or read
+	last  causal.Stamp // where the clock is; what it shows is cut at the bound
 	bound causal.Stamp // what the disk holds
 }
 
@@ -31,13 +31,22 @@ func NewHybrid(c Clock, bound causal.Stamp) *Hybrid {
 	return &Hybrid{clock: c, last: bound, bound: bound}
 }
 
-// Now is the time as a stamp: never below what was given or read before.
+// Now is the time as a stamp: never below what the clock gave or showed before.
 func (h *Hybrid) Now() causal.Stamp {
 	wall := causal.StampOf(h.clock.Now())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.last = max(h.last, wall)
-	return h.last
+	return min(h.last, h.bound)
+}
+
+// Spent reports whether the clock stands at the bound: Next gives the same stamp
+// again until Extend.
+func (h *Hybrid) Spent() bool {
+	wall := causal.StampOf(h.clock.Now())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return max(h.last, wall) >= h.bound
 }
 
 // Next is a new stamp, above floor and, up to the bound, above every stamp before.
