@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 // A promise is the highest number that somebody was told of a key.
@@ -142,64 +141,5 @@ func checkPromises(t *testing.T, fs vfs.FS, crash int, promised [][16]uint64) {
 	}
 	if err := s.Close(); err != nil {
 		t.Errorf("crash %d: close: %v", crash, err)
-	}
-}
-
-// TestNothingIsPromisedBeforeTheSync holds the log's sync and looks at what a
-// crash leaves: it shows that the test above could fail.
-func TestNothingIsPromisedBeforeTheSync(t *testing.T) {
-	mem := vfs.NewCrashableMem()
-	sick := newSickDisk(mem)
-	s := open(t, sick, Options{})
-	crashed := func() uint64 {
-		t.Helper()
-		after, err := Open("store", Options{FS: mem.CrashClone(vfs.CrashCloneCfg{})})
-		if err != nil {
-			t.Fatalf("open: %v", err)
-		}
-		defer func() {
-			if err := after.Close(); err != nil {
-				t.Errorf("close: %v", err)
-			}
-		}()
-		return numeral(value(t, after, key(1)))
-	}
-	mustPut(t, s, key(1), number(1))
-	held := make(chan struct{})
-	sick.fail(func(op errorfs.Op) error {
-		if op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData {
-			<-held
-		}
-		return nil
-	})
-	c, err := s.Write(t.Context(), key(1), KindPut, putting(number(2)))
-	if err != nil {
-		t.Fatalf("write: %v", err)
-	}
-	waited, vouched := make(chan error, 1), make(chan error, 1)
-	go func() { waited <- c.Wait(t.Context()) }()
-	go func() { vouched <- s.Barrier(t.Context()) }()
-	if got := numeral(value(t, s, key(1))); got != 2 {
-		t.Errorf("a read before the sync shows %d, want 2", got)
-	}
-	if got := crashed(); got != 1 {
-		t.Errorf("a crash before the sync leaves %d, want 1", got)
-	}
-	select {
-	case err := <-waited:
-		t.Errorf("Wait returned %v before the sync", err)
-	case err := <-vouched:
-		t.Errorf("Barrier returned %v before the sync", err)
-	default:
-	}
-	close(held)
-	if err := <-waited; err != nil {
-		t.Errorf("wait: %v", err)
-	}
-	if err := <-vouched; err != nil {
-		t.Errorf("barrier: %v", err)
-	}
-	if got := crashed(); got != 2 {
-		t.Errorf("a crash after the sync leaves %d, want 2", got)
 	}
 }
