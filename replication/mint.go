@@ -99,7 +99,7 @@ func (c *Coordinator) mintHint(tx *storage.Tx, w *write, m *minted) error {
 
 // apply decides what the write makes of what is held. An operation that is known
 // already mints nothing, whatever its preconditions say now.
-func (c *Coordinator) apply(w *write, held *causal.Object, mint func(causal.Stamp) (causal.Dot, causal.Stamp, error), m *minted) (*causal.Object, error) {
+func (c *Coordinator) apply(w *write, held *causal.Object, mint func(causal.Context) (causal.Dot, causal.Stamp, error), m *minted) (*causal.Object, error) {
 	if held != nil && held.Generation > w.bucket.Generation {
 		return nil, fmt.Errorf("%w: bucket %q was made anew", request.ErrNoBucket, w.key.bucket)
 	}
@@ -119,7 +119,7 @@ func (c *Coordinator) apply(w *write, held *causal.Object, mint func(causal.Stam
 	if err := w.precondition(live); err != nil {
 		return nil, err
 	}
-	dot, stamp, err := mint(w.floor())
+	dot, stamp, err := mint(w.saw())
 	if err != nil {
 		return nil, fmt.Errorf("mint: %w", err)
 	}
@@ -131,13 +131,17 @@ func (c *Coordinator) apply(w *write, held *causal.Object, mint func(causal.Stam
 	return next, nil
 }
 
-// floor is the highest stamp that the writer has seen: its own must be above.
-func (w *write) floor() causal.Stamp {
-	floor := w.base.MaxStamp()
-	if w.context != nil {
-		floor = max(floor, w.context.Stamp())
+// saw is what the writer has seen, wherever: its own dot is none of that, and its
+// stamp is above.
+func (w *write) saw() causal.Context {
+	var saw causal.Context
+	if w.base != nil {
+		saw = w.base.Context
 	}
-	return floor
+	if w.context != nil {
+		saw = saw.Join(*w.context)
+	}
+	return saw
 }
 
 func (w *write) sibling(dot causal.Dot, stamp causal.Stamp) causal.Write {

@@ -29,7 +29,7 @@ func mint(t testing.TB, s *Store, k Key) causal.Dot {
 func tryMint(t testing.TB, s *Store, k Key) (dot causal.Dot, err error) {
 	t.Helper()
 	_, err = s.Write(t.Context(), k, KindPut, func(tx *Tx) (err error) {
-		dot, _, err = tx.Mint(0)
+		dot, _, err = tx.Mint(causal.Context{})
 		return err
 	})
 	return dot, err
@@ -45,7 +45,7 @@ func mintHint(t testing.TB, s *Store, k Key) (dot causal.Dot) {
 		}
 		var stamp causal.Stamp
 		var err error
-		dot, stamp, err = tx.MintHint(0)
+		dot, stamp, err = tx.MintHint(causal.Context{})
 		o = o.Put(causal.Write{Dot: dot, Stamp: stamp, Policy: causal.Siblings, Generation: 1})
 		tx.SetHint(&Hint{Targets: []ring.NodeID{9}, W: 2, Since: stamp, Object: o})
 		return err

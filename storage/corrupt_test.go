@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage/causal"
 )
 
 // flushed returns a file system with a store whose keys 0 to n-1 lie in tables.
@@ -196,7 +197,7 @@ func TestAHintThatCannotBeReadAbortsTheWrite(t *testing.T) {
 		if h := tx.Hint(); h != nil {
 			t.Errorf("hint %v", h)
 		}
-		if _, _, err := tx.MintHint(0); !errors.Is(err, ErrCorrupt) {
+		if _, _, err := tx.MintHint(causal.Context{}); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("mint: %v, want ErrCorrupt", err)
 		}
 		tx.SetHint(&Hint{})

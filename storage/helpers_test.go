@@ -94,7 +94,7 @@ func key(n int) Key { return Key{Bucket: "fruit", Key: fmt.Sprintf("key-%d", n)}
 // putting returns a change that puts value in the place of all that is there.
 func putting(value []byte) func(*Tx) error {
 	return func(tx *Tx) error {
-		dot, stamp, err := tx.Mint(0)
+		dot, stamp, err := tx.Mint(causal.Context{})
 		if err != nil {
 			return err
 		}

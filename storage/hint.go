@@ -49,14 +49,12 @@ func (h *Hint) encode() []byte {
 	return h.Object.Append(dst)
 }
 
-// continues reports whether h knows all that old's object knew. Otherwise the
-// possession of the hint ended between them, and its actor with it: a dot minted
-// on would claim what the hint no longer holds (R1).
-func (h *Hint) continues(old *Hint) bool {
-	if h == nil || h.Object == nil {
-		return false
+// kept is the object that the hint keeps; nil when there is none.
+func (h *Hint) kept() *causal.Object {
+	if h == nil {
+		return nil
 	}
-	return old == nil || old.Object == nil || h.Object.Context.Includes(old.Object.Context)
+	return h.Object
 }
 
 // check refuses a hint that has no encoding.
@@ -64,7 +62,10 @@ func (h *Hint) check() error {
 	if n := max(len(h.Targets), len(h.Noted)); n > maxHintNodes {
 		return fmt.Errorf("a hint for %d nodes: want at most %d", n, maxHintNodes)
 	}
-	return nil
+	if h.Object == nil {
+		return nil
+	}
+	return checkObject(h.Object)
 }
 
 // decodeHint is the inverse of encode; the object's values alias raw.

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -53,32 +54,29 @@ func (t *Tx) SetHint(h *Hint) {
 func (t *Tx) Partition() PartitionState { return *t.state }
 
 // Mint returns the next dot of the actor that holds the key's partition, and a
-// stamp above the node's clock, above all that the object knows, and above floor.
-// Put both into the object and set it. It fails with ErrNotHeld where the node
-// holds no replica.
-func (t *Tx) Mint(floor causal.Stamp) (causal.Dot, causal.Stamp, error) {
+// stamp: both are new to the object and to what the writer saw, and the stamp is
+// above the node's clock too. Put both into the object and set it. It fails with
+// ErrNotHeld where the node holds no replica.
+func (t *Tx) Mint(saw causal.Context) (causal.Dot, causal.Stamp, error) {
 	current := func() *holding { return t.store.layout.Load().of(t.pos).holding }
 	renew := func(old *holding) { t.store.endHolding(t.state.Partition, old) }
-	return t.mint(floor, t.object, current, renew)
+	return t.mint(saw, t.object, current, renew)
 }
 
 // MintHint is Mint for the object in the key's hint, by the hint's own actor. It
 // needs no replica.
-func (t *Tx) MintHint(floor causal.Stamp) (causal.Dot, causal.Stamp, error) {
+func (t *Tx) MintHint(saw causal.Context) (causal.Dot, causal.Stamp, error) {
 	t.readHint()
-	var object *causal.Object
-	if t.hint != nil {
-		object = t.hint.Object
-	}
 	actors := t.store.hintActors
 	current := func() *holding { return actors.of(t.key, t.store.newHolding) }
-	return t.mint(floor, object, current, func(*holding) { actors.end(t.key) })
+	return t.mint(saw, t.hint.kept(), current, func(*holding) { actors.end(t.key) })
 }
 
-// mint takes the next dot of the current holding. A dot that object's context
-// already covers would be taken for an old one and lost: then somebody else mints
-// by this actor, or this node forgot what it minted, and the actor ends (R1).
-func (t *Tx) mint(floor causal.Stamp, object *causal.Object, current func() *holding, renew func(*holding)) (causal.Dot, causal.Stamp, error) {
+// mint takes the next dot of the current holding. A dot that is covered already, by
+// object or by what the writer saw elsewhere, would be taken for an old one and lost:
+// then somebody else mints by this actor, or this node forgot what it minted, and
+// the actor ends (R1).
+func (t *Tx) mint(saw causal.Context, object *causal.Object, current func() *holding, renew func(*holding)) (causal.Dot, causal.Stamp, error) {
 	if t.err != nil {
 		return causal.Dot{}, 0, t.err
 	}
@@ -89,7 +87,7 @@ func (t *Tx) mint(floor causal.Stamp, object *causal.Object, current func() *hol
 		return causal.Dot{}, 0, ErrNotHeld
 	}
 	dot := h.next()
-	if object != nil && object.Context.Covers(dot) {
+	if saw.Covers(dot) || object != nil && object.Context.Covers(dot) {
 		s.counters.actorAlarms.Add(1)
 		s.warn("an actor's next dot was known already; the actor is replaced", fmt.Errorf("dot %x:%d", uint64(dot.Actor), dot.Counter))
 		renew(h)
@@ -98,12 +96,7 @@ func (t *Tx) mint(floor causal.Stamp, object *causal.Object, current func() *hol
 		}
 		dot = h.next()
 	}
-	for _, known := range []*causal.Object{t.object, object} {
-		if known != nil {
-			floor = max(floor, known.MaxStamp())
-		}
-	}
-	return dot, s.hybrid.Next(floor), nil
+	return dot, s.hybrid.Next(max(saw.Stamp(), t.object.MaxStamp(), object.MaxStamp())), nil
 }
 
 // readHint reads the key's hint once.
@@ -136,10 +129,11 @@ func (t *Tx) batch() (b *pebble.Batch, grown int, err error) {
 	if objectChanged {
 		var value []byte
 		if t.object != nil {
+			err = checkObject(t.object)
 			value = t.object.Append(nil)
 		}
 		grown += len(value) - t.objectBytes
-		err = set(b, appendKey(nil, sectionObject, t.pos, t.key), value)
+		err = errors.Join(err, set(b, appendKey(nil, sectionObject, t.pos, t.key), value))
 	}
 	if hintChanged {
 		var value []byte
@@ -151,6 +145,35 @@ func (t *Tx) batch() (b *pebble.Batch, grown int, err error) {
 		err = errors.Join(err, set(b, appendKey(nil, sectionHint, t.pos, t.key), value))
 	}
 	return b, grown, err
+}
+
+// checkObject refuses an object that could not be read again, or that has lost its
+// values' bytes: better an error than a key that is unreadable or empty for ever.
+func checkObject(o *causal.Object) error {
+	err := o.Invariant()
+	if slices.ContainsFunc(o.Siblings, func(s causal.Sibling) bool { return s.Stripped }) {
+		err = errors.Join(err, errors.New("a value's bytes were left out"))
+	}
+	if err != nil {
+		return fmt.Errorf("%w that can be stored: %w", causal.ErrObject, err)
+	}
+	return nil
+}
+
+// forgets reports whether now lacks anything that old knew. Then the possession
+// in which old was held has ended, and its actor with it: a dot minted on would
+// claim what is no longer held (R1). What was known of an older generation of the
+// bucket is nothing that a newer one claims.
+func forgets(old, now *causal.Object) bool {
+	switch {
+	case old == nil:
+		return false
+	case now == nil:
+		return true
+	case now.Generation != old.Generation:
+		return now.Generation < old.Generation
+	}
+	return !now.Context.Includes(old.Context)
 }
 
 // set adds to b that key has value; nil is no value at all.

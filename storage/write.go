@@ -122,11 +122,14 @@ func (t *Tx) readObject() error {
 // applied keeps what lives in memory beside the objects and hints. It runs under
 // the key's lock, once the change is applied.
 func (t *Tx) applied() {
+	if forgets(t.heldObject, t.object) {
+		t.store.endHoldings(t.pos, t.pos)
+	}
 	if t.hint == t.heldHint {
 		return
 	}
 	t.store.hints.replace(t.heldHint, t.hint)
-	if !t.hint.continues(t.heldHint) {
+	if t.hint.kept() == nil || forgets(t.heldHint.kept(), t.hint.kept()) {
 		t.store.hintActors.end(t.key)
 	}
 }

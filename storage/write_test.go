@@ -194,15 +194,15 @@ func TestMintedStampsClimb(t *testing.T) {
 	s := open(t, vfs.NewMem(), Options{})
 	far := s.Now() + 1<<40
 	_, err := s.Write(t.Context(), key(1), KindPut, func(tx *Tx) error {
-		_, first, err := tx.Mint(0)
+		_, first, err := tx.Mint(causal.Context{})
 		if err != nil {
 			return err
 		}
-		_, second, err := tx.Mint(far)
+		_, second, err := tx.Mint(causal.NewContext(far))
 		if err != nil {
 			return err
 		}
-		_, third, err := tx.Mint(0)
+		_, third, err := tx.Mint(causal.Context{})
 		if first >= second || second <= far || third >= second {
 			t.Errorf("stamps %d, %d, %d with floor %d: a far floor is passed by its own stamp, and moves no clock", first, second, third, far)
 		}
@@ -214,7 +214,7 @@ func TestMintedStampsClimb(t *testing.T) {
 	put := func(floor causal.Stamp) (stamp causal.Stamp) {
 		_, err := s.Write(t.Context(), key(1), KindPut, func(tx *Tx) (err error) {
 			var dot causal.Dot
-			dot, stamp, err = tx.Mint(floor)
+			dot, stamp, err = tx.Mint(causal.NewContext(floor))
 			tx.SetObject(tx.Object().Put(causal.Write{Dot: dot, Stamp: stamp, Policy: causal.Siblings, Generation: 1}))
 			return err
 		})
