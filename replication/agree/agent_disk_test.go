@@ -134,19 +134,27 @@ func TestAbstainingVoterDoesNotVote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := firstDocument(t, 1)
 		log := &memLog{document: first.Raw()}
-		why := "the disk was put back"
+		why, asked := "the disk was put back", 0
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
 		a, err := New(Options{
-			Self: 1, Log: log, Peers: &link{}, Rand: func() uint64 { return 1 },
-			Abstain: func() string { return why },
+			Self: 1, Log: log, Peers: &link{}, Rand: func() uint64 { return 0 },
+			Abstain: func() string {
+				if asked++; asked > 20 {
+					cancel()
+				}
+				return why
+			},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer a.Close() //nolint:errcheck // the test is over
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
 		if _, err := a.Propose(ctx, addBucket("b")); !errors.Is(err, ErrUndecided) {
 			t.Errorf("decided by a voter that abstains: %v", err)
+		}
+		if asked > 20 {
+			t.Error("a voter that refuses at once was asked 20 times within a second")
 		}
 		why = ""
 		if _, err := a.Propose(t.Context(), addBucket("b")); err != nil {

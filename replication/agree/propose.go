@@ -26,8 +26,8 @@ const (
 	// a voter that must first pull a large document is not asked anew for ever.
 	patience    = 250 * time.Millisecond
 	maxPatience = 8 * time.Second
-	// backoff bounds the random wait before the second attempt: a few round trips, so
-	// that of several proposers one gets through. It doubles, to maxBackoff.
+	// backoff bounds the wait before the second attempt: a few round trips, so that of
+	// several proposers one gets through. It doubles, to maxBackoff.
 	backoff    = 20 * time.Millisecond
 	maxBackoff = 500 * time.Millisecond
 	// settleTimeout bounds saving and showing what was decided, whatever is left of
@@ -161,8 +161,10 @@ func (a *Agent) settle(value []byte) (*ring.Document, error) {
 	return held, nil
 }
 
-// pause is how long to wait before the next attempt.
+// pause is how long to wait before the next attempt: half of the bound, so that
+// voters that refuse at once are not asked in a loop, and up to as much again at
+// random, which tells proposers apart.
 func (a *Agent) pause(attempt int) time.Duration {
-	most := min(backoff<<min(attempt, 10), maxBackoff)
-	return 1 + time.Duration(a.rand()%uint64(most))
+	half := min(backoff<<min(attempt, 10), maxBackoff) / 2
+	return half + time.Duration(a.rand()%uint64(half))
 }
