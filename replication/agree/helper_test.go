@@ -10,7 +10,7 @@ import (
 
 // firstDocument is version 1 of a cluster of the members 1 to count, all of which
 // vote.
-func firstDocument(t *testing.T, count int) *ring.Document {
+func firstDocument(t testing.TB, count int) *ring.Document {
 	t.Helper()
 	var members []ring.Member
 	for id := ring.NodeID(1); int(id) <= count; id++ {
