@@ -74,7 +74,13 @@ func (a *Agent) vote(ctx context.Context, from ring.NodeID, m Message) (Message,
 			a.logger.Warn("document not pulled", slog.String("from", from.String()), slog.Any("error", err))
 		}
 	}
-	if held := a.Document(); m.Kind == KindAccept && held != nil {
+	held := a.Document()
+	if held == nil {
+		// A document may arrive before the step: it would let through what nobody has
+		// looked at.
+		return Message{Kind: KindBehind, Base: m.Base, Ballot: m.Ballot}, nil
+	}
+	if m.Kind == KindAccept {
 		// Here, not in the step: the step must be short, and decoding may not be.
 		if _, err := Successor(m.Base, held.Cluster, m.Document); err != nil {
 			return a.refuse(m, err.Error()), nil
