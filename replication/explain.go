@@ -44,7 +44,7 @@ func (c *Coordinator) Explain(ctx context.Context, bucket, key string) (request.
 		Bucket: bucket, Key: key, Position: fmt.Sprintf("%016x", uint64(position)),
 		Partition: q.place.partition, Segment: position.Segment(doc.Partitions), Document: doc.Name(),
 	}
-	nodes := append(slices.Clone(q.place.replicas), doc.Fallbacks(q.place.partition)...)
+	nodes := slices.AppendSeq(slices.Clone(q.place.replicas), doc.Fallbacks(q.place.partition))
 	nodes = nodes[:min(len(nodes), len(q.place.replicas)+maxFallbacks(len(q.place.replicas)))]
 	for _, id := range nodes {
 		m, _ := doc.Member(id)

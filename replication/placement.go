@@ -48,7 +48,7 @@ func (c *Coordinator) standIns(p *placement) {
 		return
 	}
 	p.fallbacks = []ring.NodeID{}
-	for _, id := range p.doc.Fallbacks(p.partition) {
+	for id := range p.doc.Fallbacks(p.partition) {
 		if c.health.Up(id) {
 			p.fallbacks = append(p.fallbacks, id)
 		}

@@ -1,6 +1,9 @@
 package ring
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
 // index prepares what every request looks up.
 func (d *Document) index() {
@@ -37,28 +40,30 @@ func (d *Document) IsPrimary(p Partition, id NodeID) bool {
 	return slices.Contains(d.Layout[p].Serving, id)
 }
 
-// Fallbacks lists every member that does not serve a partition, in the order in
-// which they stand in: going round the ring from the next partition, each node when
-// it is met first (Dynamo, sections 4.3 and 4.6). Members that serve nothing are
-// last.
-func (d *Document) Fallbacks(p Partition) []NodeID {
-	met := make(map[NodeID]bool, len(d.Members))
-	for _, id := range d.Layout[p].Serving {
-		met[id] = true
-	}
-	out := make([]NodeID, 0, max(0, len(d.Members)-len(met)))
-	for i := 1; i < len(d.Layout) && len(met) < len(d.Members); i++ {
-		for _, id := range d.Layout[(int(p)+i)%len(d.Layout)].Serving {
-			if !met[id] {
-				met[id] = true
-				out = append(out, id)
+// Fallbacks yields every member that is in neither set of a partition, in the order
+// in which they stand in: going round the ring from the next partition, each node when
+// it is met first (Dynamo, sections 4.3 and 4.6). Members that serve nothing are last.
+// A request takes a few of them, out of a thousand.
+func (d *Document) Fallbacks(p Partition) iter.Seq[NodeID] {
+	return func(yield func(NodeID) bool) {
+		met := make(map[NodeID]bool)
+		for _, id := range slices.Concat(d.Layout[p].Serving, d.Layout[p].Next) {
+			met[id] = true
+		}
+		for i := 1; i < len(d.Layout) && len(met) < len(d.Members); i++ {
+			for _, id := range d.Layout[(int(p)+i)%len(d.Layout)].Serving {
+				if met[id] {
+					continue
+				}
+				if met[id] = true; !yield(id) {
+					return
+				}
+			}
+		}
+		for _, m := range d.Members {
+			if !met[m.ID] && !yield(m.ID) {
+				return
 			}
 		}
 	}
-	for _, m := range d.Members {
-		if !met[m.ID] {
-			out = append(out, m.ID)
-		}
-	}
-	return out
 }
