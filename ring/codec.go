@@ -2,6 +2,7 @@ package ring
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -13,9 +14,10 @@ const format = 1
 // about 2 MiB.
 const maxDocument = 32 << 20
 
-// Encode renders the document as JSON, in one way only. It fails when Validate does.
+// Encode renders the document as JSON, in one way only. It fails when Validate or
+// Editable does.
 func (d *Document) Encode() ([]byte, error) {
-	if err := d.Validate(); err != nil {
+	if err := errors.Join(d.Editable(), d.Validate()); err != nil {
 		return nil, fmt.Errorf("encode document: %w", err)
 	}
 	raw, err := json.Marshal(d)
@@ -31,6 +33,9 @@ func Decode(raw []byte) (*Document, error) {
 	if len(raw) > maxDocument {
 		return nil, fmt.Errorf("decode document: %d bytes, want at most %d", len(raw), maxDocument)
 	}
+	if longestList(raw) > maxPartitions {
+		return nil, fmt.Errorf("decode document: a list of more than %d entries", maxPartitions)
+	}
 	d := &Document{}
 	if err := json.Unmarshal(raw, d); err != nil {
 		return nil, fmt.Errorf("decode document: %w", err)
@@ -42,6 +47,34 @@ func Decode(raw []byte) (*Document, error) {
 	d.name = Name{Era: d.Era, Version: d.Version, Hash: HashOf(raw)}
 	d.index()
 	return d, nil
+}
+
+// longestList is how many entries the longest list of the document itself has: two
+// bytes of JSON make one, which takes a hundred bytes of memory. What it says of bytes
+// that are no JSON means nothing.
+func longestList(raw []byte) int {
+	longest, commas, depth := 0, 0, 0
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '"':
+			for i++; i < len(raw) && raw[i] != '"'; i++ {
+				if raw[i] == '\\' {
+					i++
+				}
+			}
+		case '[', '{':
+			depth++
+		case ']', '}':
+			if depth--; depth == 1 {
+				longest, commas = max(longest, commas+1), 0
+			}
+		case ',':
+			if depth == 2 {
+				commas++
+			}
+		}
+	}
+	return max(longest, commas+1)
 }
 
 // Seal turns an edited document into one that can be held: encoded and named.
@@ -63,7 +96,7 @@ func (d *Document) Name() Name { return d.name }
 // Editable tells why this version must not edit the document, or nil.
 func (d *Document) Editable() error {
 	if d.Format > format {
-		return fmt.Errorf("document %s has format %d; this version edits up to %d: upgrade this node first", d.name, d.Format, format)
+		return fmt.Errorf("document version %d has format %d; this node edits up to %d: upgrade it first", d.Version, d.Format, format)
 	}
 	return nil
 }

@@ -24,12 +24,11 @@ func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
 // UnmarshalText parses what MarshalText wrote.
 func (h *Hash) UnmarshalText(text []byte) error {
-	if len(text) != hex.EncodedLen(len(h)) {
-		return fmt.Errorf("document hash %q: want 32 hexadecimal digits", text)
+	raw, err := hex.DecodeString(string(text))
+	if err != nil || len(raw) != len(h) {
+		return fmt.Errorf("document hash %.40q: want 32 hexadecimal digits", text)
 	}
-	if _, err := hex.Decode(h[:], text); err != nil {
-		return fmt.Errorf("document hash %q: want 32 hexadecimal digits", text)
-	}
+	*h = Hash(raw)
 	return nil
 }
 

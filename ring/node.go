@@ -29,11 +29,11 @@ func (id *NodeID) UnmarshalText(text []byte) error {
 // ParseNodeID parses 16 hexadecimal digits.
 func ParseNodeID(s string) (NodeID, error) {
 	if len(s) != 16 {
-		return 0, fmt.Errorf("node id %q: want 16 hexadecimal digits", s)
+		return 0, fmt.Errorf("node id %.40q: want 16 hexadecimal digits", s)
 	}
 	n, err := strconv.ParseUint(s, 16, 64)
 	if err != nil {
-		return 0, fmt.Errorf("node id %q: want 16 hexadecimal digits", s)
+		return 0, fmt.Errorf("node id %.40q: want 16 hexadecimal digits", s)
 	}
 	return NodeID(n), nil
 }
