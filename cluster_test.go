@@ -242,8 +242,8 @@ func TestConditionsAndDeletes(t *testing.T) {
 	}
 }
 
-// With too few nodes alive a write fails at once and says so; what the coordinator
-// holds is not hidden.
+// With too few nodes alive a write fails at once, is told which are missing, and
+// leaves nothing behind.
 func TestLostQuorumIsTold(t *testing.T) {
 	c := openCluster(t, 3)
 	c.close(1)
@@ -260,13 +260,18 @@ func TestLostQuorumIsTold(t *testing.T) {
 	started := time.Now()
 	_, err := c.nodes[0].Bucket("default").Put(t.Context(), "k", []byte("v"), henge.WriteOptions{Timeout: 10 * time.Second})
 	var quorum *henge.QuorumError
-	if !errors.As(err, &quorum) || quorum.Got != 1 || quorum.Need != 2 || len(quorum.Replicas) != 3 {
+	if !errors.As(err, &quorum) || quorum.Got != 0 || quorum.Need != 2 || len(quorum.Replicas) != 2 || quorum.Outcome != henge.None {
 		t.Fatalf("put: %v", err)
+	}
+	for _, r := range quorum.Replicas {
+		if r.Result != "down" || r.Detail == "" || r.Role != "primary" {
+			t.Errorf("%s: %s %s %q; want a primary that is down, and why", r.Name, r.Role, r.Result, r.Detail)
+		}
 	}
 	if took := time.Since(started); took > 5*time.Second {
 		t.Errorf("told after %v", took)
 	}
-	if _, err := c.nodes[0].Bucket("default").Put(t.Context(), "k", []byte("v"), henge.WriteOptions{W: 1}); err != nil {
-		t.Errorf("w=1 on the node that is left: %v", err)
+	if _, err := c.nodes[0].Bucket("default").Put(t.Context(), "k", []byte("v"), henge.WriteOptions{W: 1, IfNoneMatch: "*"}); err != nil {
+		t.Errorf("w=1 on the node that is left, if nothing was left behind: %v", err)
 	}
 }

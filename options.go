@@ -11,47 +11,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hengedb/henge/replication"
-	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage/clock"
-)
-
-// The words of requests, as package request has them.
-type (
-	ReadOptions   = request.ReadOptions
-	WriteOptions  = request.WriteOptions
-	ScanOptions   = request.ScanOptions
-	Value         = request.Value
-	Sibling       = request.Sibling
-	Entry         = request.Entry
-	Receipt       = request.Receipt
-	Context       = request.Context
-	QuorumError   = request.QuorumError
-	ReplicaResult = request.ReplicaResult
-	Outcome       = request.Outcome
-	Status        = request.Status
-	Explanation   = request.Explanation
-)
-
-// The knobs' words.
-const (
-	Quorum = request.Quorum
-	All    = request.All
-	On     = request.On
-	Off    = request.Off
-)
-
-// The errors a caller may want to tell apart; package request has them all.
-var (
-	ErrNotFound     = request.ErrNotFound
-	ErrPrecondition = request.ErrPrecondition
-	ErrQuorum       = request.ErrQuorum
-	ErrTimeout      = request.ErrTimeout
-	ErrOverload     = request.ErrOverload
-	ErrNotReady     = request.ErrNotReady
-	ErrFull         = request.ErrFull
-	ErrClosed       = request.ErrClosed
 )
 
 // Options say what a node is. The zero value is a cluster of one that listens on

@@ -123,14 +123,12 @@ func (c *Coordinator) consult(ctx context.Context, q *query, digest causal.Diges
 	r := &round{
 		c: c, ctx: ctx, method: methodRead, class: rpc.Small, trace: q.options.Trace,
 		cap: q.knobs.cap(), want: q.knobs.need, tally: tally{need: q.knobs.need}, role: q.place.role,
+		reserve: c.reserve(&q.place, q.knobs.strict, nil),
 	}
 	for _, id := range q.place.up {
 		if id != c.self {
 			r.spares = append(r.spares, id)
 		}
-	}
-	if !q.knobs.strict {
-		r.reserve = func() []ring.NodeID { return c.fallbacksLeft(&q.place, nil) }
 	}
 	body := (&readRequest{key: q.key, digest: digest, noValue: q.options.NoValue}).encode()
 	r.body = func(*ask) []byte { return body }

@@ -58,6 +58,21 @@ func (c *Coordinator) standIns(p *placement) {
 	}
 }
 
+// reserve finds who may yet be asked in the place of others: the fallbacks, unless
+// the request is strict, and then the replicas that were late.
+func (c *Coordinator) reserve(p *placement, strict bool, asked []member) func() []ring.NodeID {
+	return func() []ring.NodeID {
+		var left []ring.NodeID
+		if !strict {
+			c.standIns(p)
+			left = p.fallbacks
+		}
+		return slices.DeleteFunc(slices.Concat(left, p.late), func(id ring.NodeID) bool {
+			return id == c.self || slices.ContainsFunc(asked, func(m member) bool { return m.node == id })
+		})
+	}
+}
+
 // distance is 0 for this node, 1 for its zone and 2 beyond.
 func (c *Coordinator) distance(doc *ring.Document, id ring.NodeID) int {
 	if id == c.self {

@@ -66,6 +66,9 @@ func (c *Coordinator) coordinate(ctx context.Context, w *write) (request.Receipt
 			}
 		}
 		others := c.enlist(w)
+		if err := c.reachable(w, others); err != nil {
+			return request.Receipt{}, err
+		}
 		m, err := c.mint(ctx, w)
 		if errors.Is(err, errStale) && attempt < maxStale {
 			w.place = c.place(c.agent.Document(), w.key.stored().Position())
@@ -138,12 +141,17 @@ func (c *Coordinator) enlist(w *write) []member {
 	return others
 }
 
-// fallbacksLeft are the stand-ins that have no part in a put yet.
-func (c *Coordinator) fallbacksLeft(p *placement, asked []member) []ring.NodeID {
-	c.standIns(p)
-	return slices.DeleteFunc(slices.Clone(p.fallbacks), func(id ring.NodeID) bool {
-		return id == c.self || slices.ContainsFunc(asked, func(m member) bool { return m.node == id })
-	})
+// reachable refuses a write for which too few nodes are up, before any node holds
+// it: its outcome is none, and the client may try freely elsewhere.
+func (c *Coordinator) reachable(w *write, others []member) error {
+	r := &round{c: c, tally: tally{need: w.knobs.need, pending: 1 + len(others)}, reserve: c.reserve(&w.place, w.knobs.strict, others)}
+	if r.tally.lost() {
+		r.callReserve()
+	}
+	if !r.tally.lost() {
+		return nil
+	}
+	return c.quorumError(w.verb, w.key, r, r.results(w.place.doc, w.place.down), request.None, request.ErrQuorum)
 }
 
 // ship sends the whole object to the others at once; this node's own part is done
@@ -153,9 +161,7 @@ func (c *Coordinator) ship(w *write, m *minted, others []member) *round {
 		c: c, method: methodJoin, class: classOf(m.object), trace: w.options.Trace,
 		cap: w.knobs.cap(), want: len(w.place.replicas),
 		tally: tally{need: w.knobs.need}, role: w.place.role,
-	}
-	if !w.knobs.strict {
-		r.reserve = func() []ring.NodeID { return c.fallbacksLeft(&w.place, others) }
+		reserve: c.reserve(&w.place, w.knobs.strict, others),
 	}
 	r.ctx, r.cancel = clock.WithTimeout(c.life, c.clock, w.knobs.timeout)
 	request := joinRequest{unsynced: w.knobs.unsynced, w: w.knobs.need, key: w.key, object: m.object}
