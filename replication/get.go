@@ -75,10 +75,7 @@ func (c *Coordinator) read(ctx context.Context, q *query) (*found, error) {
 	r := c.consult(ctx, q, digest)
 	f.round = r
 	c.enterOwn(r, q, err)
-	for asked := -1; r.tally.got+r.tally.pending < r.want && len(r.asks) > asked; {
-		asked = len(r.asks)
-		r.next(&ask{role: request.Fallback})
-	}
+	r.fill()
 	if err := r.wait(ctx); err != nil {
 		return nil, c.quorumError(verbGet, q.key, r, r.results(q.place.doc, q.place.down), request.None, err)
 	}

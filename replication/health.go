@@ -65,6 +65,8 @@ const (
 	reasonGossip  = "gossip does not list it"
 	reasonLeaving = "shutting down"
 	reasonProbe   = "no answer to a probe"
+	reasonTimeout = "silent"
+	reasonCap     = "silent beyond the cap"
 )
 
 // HealthOptions are what a Health needs.
@@ -111,6 +113,15 @@ func (h *Health) Node(id ring.NodeID) NodeHealth {
 // Up reports whether id is believed to answer.
 func (h *Health) Up(id ring.NodeID) bool {
 	return id == h.self || h.Node(id).Up
+}
+
+// Late reports whether id is down only because it did not answer in time, while gossip
+// goes on to vouch for it. Such a node is avoided, but it may be alive and busy: a
+// request that no others can serve is better asked of it than refused.
+func (h *Health) Late(id ring.NodeID) bool {
+	n := h.Node(id)
+	slow := n.Reason == reasonTimeout || n.Reason == reasonCap || n.Reason == reasonProbe
+	return !n.Up && n.Gossip && slow
 }
 
 // Target is where to call id.

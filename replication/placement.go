@@ -14,6 +14,7 @@ type placement struct {
 	replicas  []ring.NodeID // the primaries, as the layout has them
 	up        []ring.NodeID // those believed to answer, this node first, then near ones
 	down      []ring.NodeID // the others
+	late      []ring.NodeID // those of down that may only be slow: asked when the others are too few
 	fallbacks []ring.NodeID // who stands in, in the order of the preference list; those believed to answer
 	holds     bool          // this node is a primary
 }
@@ -33,6 +34,9 @@ func (c *Coordinator) place(doc *ring.Document, position ring.Position) placemen
 			p.up = append(p.up, id)
 		} else {
 			p.down = append(p.down, id)
+			if c.health.Late(id) {
+				p.late = append(p.late, id)
+			}
 		}
 	}
 	p.holds = slices.Contains(p.replicas, c.self)

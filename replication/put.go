@@ -177,6 +177,7 @@ func (c *Coordinator) ship(w *write, m *minted, others []member) *round {
 		r.send(other.node, other.targets)
 	}
 	c.syncOwn(r, w, m)
+	r.fill()
 	return r
 }
 

@@ -57,8 +57,8 @@ type round struct {
 	want    int // how many nodes should take part: R of a get, N of a put
 	tally   tally
 	asks    []*ask
-	spares  []ring.NodeID        // in a get, primaries not asked yet; then fallbacks, in order
-	reserve func() []ring.NodeID // finds the fallbacks, when the first is wanted; nil: none may be asked
+	spares  []ring.NodeID        // not asked yet, in order: in a get primaries, in a scan also who is late
+	reserve func() []ring.NodeID // finds who may be asked after them, once somebody is wanted; nil: nobody
 	body    func(*ask) []byte
 	accept  func(*ask, []byte) error // reads an answer; an error makes it a refusal
 	role    func(ring.NodeID) request.Role
@@ -122,11 +122,25 @@ func (r *round) next(a *ask) {
 	r.spares = r.spares[1:]
 	r.tally.spare = len(r.spares)
 	targets := a.targets
-	if a.role == request.Primary {
+	switch {
+	case r.role(node) == request.Primary:
+		targets = nil // it stands for itself
+	case a.role == request.Primary:
 		targets = []ring.NodeID{a.node}
 	}
 	r.send(node, targets)
 	r.watch()
+}
+
+// fill asks spare nodes at once when those that were asked are too few.
+func (r *round) fill() {
+	for r.tally.got+r.tally.pending < r.tally.need {
+		r.callReserve()
+		if len(r.spares) == 0 {
+			return
+		}
+		r.next(&ask{role: request.Fallback})
+	}
 }
 
 // wait returns once enough nodes count, or cannot any more.
@@ -218,7 +232,7 @@ func (r *round) explain(a *ask, err error) (result request.Result, detail string
 		r.c.health.Failed(a.node, err.Error())
 		return request.ResultUnreachable, err.Error()
 	}
-	r.c.health.Failed(a.node, "silent")
+	r.c.health.Failed(a.node, reasonTimeout)
 	return request.ResultTimeout, ""
 }
 
@@ -234,7 +248,7 @@ func (r *round) replaceSilent() {
 			r.tally.silent++
 			r.c.counters.Silent.Add(1)
 			if a.node != r.c.self {
-				r.c.health.Failed(a.node, "silent beyond the cap")
+				r.c.health.Failed(a.node, reasonCap)
 			}
 		}
 		if a.state == askSilent && !a.stoodIn {

@@ -148,6 +148,7 @@ func (s *scan) gather(ctx context.Context, wanted scanRequest) ([]scanPage, erro
 			r.spares = append(r.spares, id)
 		}
 	}
+	r.spares = append(r.spares, place.late...)
 	body, err := pack(wanted, nil)
 	if err != nil {
 		return nil, err
@@ -170,9 +171,7 @@ func (s *scan) gather(ctx context.Context, wanted scanRequest) ([]scanPage, erro
 			pages = append(pages, page)
 		}
 	}
-	for r.tally.got+r.tally.pending < r.want && len(r.spares) > 0 {
-		r.next(&ask{role: request.Fallback})
-	}
+	r.fill()
 	if err := r.wait(ctx); err != nil {
 		return nil, s.c.quorumError("scan", keyName{bucket: s.bucket.Name}, r, r.results(s.doc, place.down), request.None, err)
 	}
