@@ -57,7 +57,7 @@ type round struct {
 	want    int // how many nodes should take part: R of a get, N of a put
 	tally   tally
 	asks    []*ask
-	spares  []ring.NodeID        // not asked yet, in order: in a get primaries, in a scan also who is late
+	spares  []ring.NodeID        // in a read: primaries not asked yet, in order
 	reserve func() []ring.NodeID // finds who may be asked after them, once somebody is wanted; nil: nobody
 	body    func(*ask) []byte
 	accept  func(*ask, []byte) error // reads an answer; an error makes it a refusal

@@ -148,7 +148,7 @@ func (s *scan) gather(ctx context.Context, wanted scanRequest) ([]scanPage, erro
 			r.spares = append(r.spares, id)
 		}
 	}
-	r.spares = append(r.spares, place.late...)
+	r.reserve = s.c.reserve(&place, true, nil)
 	body, err := pack(wanted, nil)
 	if err != nil {
 		return nil, err
