@@ -126,7 +126,7 @@ func (c *Coordinator) takeContext(w *write) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", request.ErrBadContext, err)
 	}
-	w.context = &seen
+	w.seen = &seen
 	return nil
 }
 

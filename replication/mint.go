@@ -22,8 +22,8 @@ type write struct {
 	opName  string
 	op      causal.OpID
 	options request.WriteOptions
-	context *causal.Context // of the read that it replaces; nil: what the coordinator holds
-	base    *causal.Object  // what a delete's own read found: it is replaced too
+	seen    *causal.Seen   // by the read that it replaces; nil: what the coordinator holds
+	base    *causal.Object // what a delete's own read found: it is replaced too
 	// latest is when nobody mints it any more: the client has given up by then.
 	latest causal.Stamp
 	value  []byte
@@ -138,15 +138,15 @@ func (w *write) saw() causal.Context {
 	if w.base != nil {
 		saw = w.base.Context
 	}
-	if w.context != nil {
-		saw = saw.Join(*w.context)
+	if w.seen != nil {
+		saw = saw.Join(w.seen.Context)
 	}
 	return saw
 }
 
 func (w *write) sibling(dot causal.Dot, stamp causal.Stamp) causal.Write {
 	return causal.Write{
-		Dot: dot, Stamp: stamp, Op: w.op, Context: w.context,
+		Dot: dot, Stamp: stamp, Op: w.op, Seen: w.seen,
 		Policy: policyOf(w.bucket), Generation: w.bucket.Generation,
 		Tombstone: w.delete, ContentType: w.options.ContentType, Meta: w.meta, Value: w.value,
 	}

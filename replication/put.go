@@ -39,7 +39,7 @@ const (
 
 // change is a put or a delete from the outside.
 func (c *Coordinator) change(ctx context.Context, verb string, key keyName, value []byte, o request.WriteOptions) (request.Receipt, error) {
-	release, err := c.admit()
+	release, err := c.admit(ctx)
 	if err != nil {
 		return request.Receipt{}, err
 	}
@@ -60,7 +60,7 @@ func (c *Coordinator) change(ctx context.Context, verb string, key keyName, valu
 // settle the rest behind the answer.
 func (c *Coordinator) coordinate(ctx context.Context, w *write) (request.Receipt, error) {
 	for attempt := 0; ; attempt++ {
-		if w.delete && w.context == nil {
+		if w.delete && w.seen == nil {
 			if nothing, receipt, err := c.readBeforeDelete(ctx, w); err != nil || nothing {
 				return receipt, err
 			}

@@ -30,7 +30,7 @@ func (c *Coordinator) token(doc *ring.Document, bucket ring.Bucket, key keyName,
 	if o == nil {
 		return ""
 	}
-	return request.Context(o.Context.Token(doc.Secret, key.bucket, bucket.Generation, key.key))
+	return request.Context(o.Seen().Token(doc.Secret, key.bucket, bucket.Generation, key.key))
 }
 
 func siblingOf(s *causal.Sibling) request.Sibling {

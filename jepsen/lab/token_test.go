@@ -18,7 +18,7 @@ func TestCoversReadsTheProductsTokens(t *testing.T) {
 		"many dots": {causal.NewContext(1<<60, causal.Dot{Actor: 1, Counter: 1}, causal.Dot{Actor: 2, Counter: 1 << 40}), []string{"0000000000000001-1", "0000000000000002-10000000000"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			token := test.context.Token([]byte("secret"), "bucket", 1, "key")
+			token := causal.Seen{Context: test.context}.Token([]byte("secret"), "bucket", 1, "key")
 			got, err := Covers(request.Context(token))
 			if err != nil || !slices.Equal(got, test.want) {
 				t.Errorf("Covers: %q, %v; want %q", got, err, test.want)

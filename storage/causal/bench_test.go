@@ -38,7 +38,8 @@ func BenchmarkJoinNothing(b *testing.B) {
 
 func BenchmarkPut(b *testing.B) {
 	x, y := pair()
-	w := Write{Dot: Dot{9, 2}, Stamp: 200, Policy: Siblings, Generation: 1, Context: &y.Context, Value: make([]byte, 1<<10)}
+	seen := y.Seen()
+	w := Write{Dot: Dot{9, 2}, Stamp: 200, Policy: Siblings, Generation: 1, Seen: &seen, Value: make([]byte, 1<<10)}
 	b.ReportAllocs()
 	for b.Loop() {
 		x.Put(w)
@@ -80,7 +81,7 @@ func BenchmarkToken(b *testing.B) {
 	x, _ := pair()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := ParseToken(x.Context.Token(secret, "bucket", 1, "key"), secret, "bucket", 1, "key"); err != nil {
+		if _, err := ParseToken(x.Seen().Token(secret, "bucket", 1, "key"), secret, "bucket", 1, "key"); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -30,11 +30,7 @@ func (o *Object) Append(dst []byte) []byte {
 	dst = append(dst, version, byte(o.Policy))
 	dst = binary.AppendUvarint(dst, o.Generation)
 	dst = o.Context.append(dst)
-	dst = binary.AppendUvarint(dst, uint64(len(o.Ops)))
-	for _, op := range o.Ops {
-		dst = appendDot(binary.BigEndian.AppendUint64(dst, uint64(op.Stamp)), op.Dot)
-		dst = append(dst, op.Op[:]...)
-	}
+	dst = appendOps(dst, o.Ops)
 	dst = binary.AppendUvarint(dst, uint64(len(o.Siblings)))
 	for i := range o.Siblings {
 		dst = o.Siblings[i].append(dst)
@@ -47,6 +43,15 @@ func (c Context) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(c.dots)))
 	for _, d := range c.dots {
 		dst = appendDot(dst, d)
+	}
+	return dst
+}
+
+func appendOps(dst []byte, ops []Operation) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(ops)))
+	for _, op := range ops {
+		dst = appendDot(binary.BigEndian.AppendUint64(dst, uint64(op.Stamp)), op.Dot)
+		dst = append(dst, op.Op[:]...)
 	}
 	return dst
 }
@@ -97,12 +102,7 @@ func Decode(b []byte) (*Object, error) {
 	}
 	o := &Object{Policy: Policy(d.byte()), Generation: d.uvarint()}
 	o.Context = d.context()
-	if n := d.count(leastOp, maxOps); n > 0 {
-		o.Ops = make([]Operation, n)
-		for i := range o.Ops {
-			d.operation(&o.Ops[i])
-		}
-	}
+	o.Ops = d.ops()
 	if n := d.count(leastSibling, math.MaxInt); n > 0 {
 		o.Siblings = make([]Sibling, n)
 		for i := range o.Siblings {
@@ -212,6 +212,18 @@ func (d *decoder) context() Context {
 func (d *decoder) operation(o *Operation) {
 	o.Stamp, o.Dot = Stamp(d.uint64()), d.dot()
 	copy(o.Op[:], d.bytes(len(o.Op)))
+}
+
+func (d *decoder) ops() []Operation {
+	n := d.count(leastOp, maxOps)
+	if n == 0 {
+		return nil
+	}
+	ops := make([]Operation, n)
+	for i := range ops {
+		d.operation(&ops[i])
+	}
+	return ops
 }
 
 func (d *decoder) sibling(s *Sibling) {

@@ -110,8 +110,8 @@ func (h *history) retry(t *rapid.T) {
 		return
 	}
 	var seen *reading
-	if before.Context != nil {
-		i := slices.IndexFunc(h.readings, func(r reading) bool { return r.context.Equal(*before.Context) })
+	if before.Seen != nil {
+		i := slices.IndexFunc(h.readings, func(r reading) bool { return r.context.Equal(before.Seen.Context) })
 		seen = &h.readings[i]
 	}
 	h.mint(t, at, before.Op, seen, Sibling{
@@ -130,7 +130,7 @@ func (h *history) mint(t *rapid.T, at *place, op OpID, seen *reading, s Sibling)
 	}
 	saw := at.known
 	if seen != nil {
-		w.Context, saw = &seen.context, seen.known
+		w.Seen, saw = &Seen{Context: seen.context}, seen.known
 		floor = max(floor, seen.context.Stamp())
 	}
 	w.Stamp = floor.Next()

@@ -108,7 +108,7 @@ func TestAPutAddsToWhatWasKnown(t *testing.T) {
 		w := Write{Dot: Dot{99, 1}, Stamp: anyStamp.Draw(t, "stamp"), Policy: policy, Generation: o.Generation, Op: anyOp.Draw(t, "op")}
 		if rapid.Bool().Draw(t, "with a context") {
 			seen := anyObject(policy).Draw(t, "seen").Context
-			w.Context = &seen
+			w.Seen = &Seen{Context: seen}
 		}
 		next := o.Put(w)
 		if err := next.Invariant(); err != nil {
@@ -127,7 +127,7 @@ func TestTheJoinsRules(t *testing.T) {
 		w := Write{Dot: d, Stamp: stamp, Policy: policy, Generation: 1, Value: []byte{byte(d.Actor), byte(d.Counter)}}
 		if saw != nil {
 			seen := NewContext(0, saw...)
-			w.Context = &seen
+			w.Seen = &Seen{Context: seen}
 		}
 		return o.Put(w)
 	}

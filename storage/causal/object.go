@@ -48,7 +48,7 @@ type Write struct {
 	Dot         Dot
 	Stamp       Stamp
 	Op          OpID
-	Context     *Context // what its writer had seen; nil: all that the object holds
+	Seen        *Seen // what its writer had seen; nil: all that the object holds
 	Policy      Policy
 	Generation  uint64
 	Expiry      int64
@@ -66,9 +66,9 @@ func (o *Object) Put(w Write) *Object {
 	if o == nil || o.Generation < w.Generation {
 		o = &Object{Policy: w.Policy, Generation: w.Generation}
 	}
-	seen := o.Context
-	if w.Context != nil {
-		seen = *w.Context
+	seen := Seen{Context: o.Context}
+	if w.Seen != nil {
+		seen = *w.Seen
 	}
 	own := Sibling{
 		Dot: w.Dot, Op: w.Op, Stamp: w.Stamp, Expiry: w.Expiry, Tombstone: w.Tombstone,
@@ -76,11 +76,11 @@ func (o *Object) Put(w Write) *Object {
 	}
 	next := &Object{
 		Policy: o.Policy, Generation: o.Generation,
-		Context: o.Context.Join(seen).with(w.Dot, w.Stamp),
-		Ops:     joinOps(o.Ops, []Operation{{w.Stamp, w.Dot, w.Op}}),
+		Context: o.Context.Join(seen.Context).with(w.Dot, w.Stamp),
+		Ops:     joinOps(o.Ops, append(slices.Clip(seen.Ops), Operation{w.Stamp, w.Dot, w.Op})),
 	}
 	for i := range o.Siblings {
-		if o.Policy == LWW || !seen.Covers(o.Siblings[i].Dot) {
+		if o.Policy == LWW || !seen.Context.Covers(o.Siblings[i].Dot) {
 			next.Siblings = append(next.Siblings, o.Siblings[i])
 		}
 	}

@@ -34,3 +34,21 @@ func TestAnOperationWithoutANameIsNeverFound(t *testing.T) {
 		t.Errorf("found %+v, %v", op, ok)
 	}
 }
+
+// Two coordinators mint one operation; a read at the one is replaced by a write at
+// the other, which never met the dot that was read. The twin must not come back.
+func TestAnOperationMintedTwiceIsReplacedByWhoSawOneOfIt(t *testing.T) {
+	put := func(o *Object, dot Dot, op byte, seen *Seen, value string) *Object {
+		return o.Put(Write{Dot: dot, Stamp: Stamp(10 * dot.Actor), Op: OpID{op}, Policy: Siblings, Seen: seen, Value: []byte(value)})
+	}
+	here := put(nil, Dot{1, 1}, 1, nil, "milk")
+	there := put(nil, Dot{2, 1}, 1, nil, "milk")
+	read := there.Seen()
+	here = put(here, Dot{1, 2}, 2, &read, "milk, bread")
+	if live := here.Live(0); len(live) != 1 || string(live[0].Value) != "milk, bread" {
+		t.Errorf("shown: %s; want milk, bread alone", show(here))
+	}
+	if live := Join(there, here).Live(0); len(live) != 1 {
+		t.Errorf("shown after the join: %d values, want 1", len(live))
+	}
+}

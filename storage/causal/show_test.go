@@ -114,7 +114,7 @@ func TestInterleavedWritersLeaveNoMoreSiblingsThanThereAreWriters(t *testing.T) 
 	var seen [writers]Context
 	for n := range writers * rounds {
 		w := n % writers
-		o = o.Put(Write{Dot: Dot{7, uint64(n + 1)}, Op: OpID{byte(n), byte(n >> 8)}, Stamp: Stamp(n + 1), Context: &seen[w], Policy: Siblings, Generation: 1})
+		o = o.Put(Write{Dot: Dot{7, uint64(n + 1)}, Op: OpID{byte(n), byte(n >> 8)}, Stamp: Stamp(n + 1), Seen: &Seen{Context: seen[w]}, Policy: Siblings, Generation: 1})
 		seen[(w+1)%writers] = o.Context // each reads before it writes, while the others write
 		if len(o.Siblings) > writers {
 			t.Fatalf("after %d writes by %d writers: %s", n+1, writers, show(o))
