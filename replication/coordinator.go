@@ -199,8 +199,9 @@ func (c *Coordinator) Close() error {
 	return nil
 }
 
-// admit takes a place among the requests at work, or refuses at once.
-func (c *Coordinator) admit() (release func(), err error) {
+// admit takes a place among the requests at work, or refuses at once. Deadlines and
+// expiries are held against the clock from here on, so it must show the time.
+func (c *Coordinator) admit(ctx context.Context) (release func(), err error) {
 	if err := c.serving(); err != nil {
 		return nil, err
 	}
@@ -209,7 +210,12 @@ func (c *Coordinator) admit() (release func(), err error) {
 	}
 	select {
 	case c.inFlight <- struct{}{}:
-		return func() { <-c.inFlight; c.tasks.Done() }, nil
+		release = func() { <-c.inFlight; c.tasks.Done() }
+		if err := c.store.AwaitClock(ctx); err != nil {
+			release()
+			return nil, refusal(err)
+		}
+		return release, nil
 	default:
 		c.tasks.Done()
 		c.counters.Overloads.Add(1)

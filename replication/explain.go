@@ -27,7 +27,7 @@ type inspection struct {
 // versions, which hints wait, and what reads of 1 to N replicas would find now. It
 // asks every replica and every fallback that answers.
 func (c *Coordinator) Explain(ctx context.Context, bucket, key string) (request.Explanation, error) {
-	release, err := c.admit()
+	release, err := c.admit(ctx)
 	if err != nil {
 		return request.Explanation{}, err
 	}

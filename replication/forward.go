@@ -315,7 +315,7 @@ func (c *Coordinator) serveForward(ctx context.Context, req *rpc.Request) ([]byt
 	if err := c.pullNewer(ctx, req); err != nil {
 		return encodeReply(reply{err: err})
 	}
-	release, err := c.admit()
+	release, err := c.admit(ctx)
 	if err != nil {
 		return encodeReply(reply{err: err})
 	}

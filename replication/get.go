@@ -34,7 +34,7 @@ type found struct {
 // ErrNoBucket, ErrBadKnob, ErrOverload, ErrNotReady or ErrClosed at once, and with
 // a *request.QuorumError when fewer than R nodes answered in time.
 func (c *Coordinator) Get(ctx context.Context, bucket, key string, o request.ReadOptions) (request.Value, error) {
-	release, err := c.admit()
+	release, err := c.admit(ctx)
 	if err != nil {
 		return request.Value{}, err
 	}

@@ -22,7 +22,7 @@ import (
 // when it cannot be complete; the last entry's cursor resumes it.
 func (c *Coordinator) Scan(ctx context.Context, bucket string, o request.ScanOptions) iter.Seq2[request.Entry, error] {
 	return func(yield func(request.Entry, error) bool) {
-		release, err := c.admit()
+		release, err := c.admit(ctx)
 		if err != nil {
 			yield(request.Entry{}, err)
 			return

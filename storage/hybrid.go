@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/hengedb/henge/storage/causal"
 	"github.com/hengedb/henge/storage/clock"
@@ -35,6 +36,26 @@ func (s *Store) openClock(ctx context.Context) error {
 	s.hybrid = clock.NewHybrid(s.options.Clock, causal.Stamp(saved))
 	return s.saveBound(ctx)
 }
+
+// AwaitClock returns once the hybrid clock shows the time again: one that nobody
+// asked for longer than its bound reaches stands still until the disk holds a new
+// one. Who compares Now with a time of its own calls this first.
+func (s *Store) AwaitClock(ctx context.Context) error {
+	if !s.hybrid.Spent() {
+		return nil
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.gate.leave()
+	ctx, cancel := clock.WithTimeout(ctx, s.options.Clock, clockPatience)
+	defer cancel()
+	return s.reserve(ctx)
+}
+
+// clockPatience bounds AwaitClock: a disk that takes longer than a whole request may
+// is no use to one.
+const clockPatience = time.Second
 
 // reserve makes sure that stamps can be minted, before a lock is taken: under the
 // lock nothing waits for the disk. Usually the bound is far, or moved in time

@@ -29,3 +29,21 @@ func TestASlowNodeIsStillAskedWhenNobodyElseIsLeft(t *testing.T) {
 		}
 	})
 }
+
+// Nobody asked for the time for an hour: the first request must not be held against
+// the one that the clock showed last.
+func TestTheFirstRequestAfterAnIdleHourIsServed(t *testing.T) {
+	inBubble(t, Options{Nodes: 3, Seed: 5}, func(t *testing.T, l *Lab) {
+		for _, n := range l.Nodes() {
+			time.Sleep(time.Hour)
+			b := n.Process().Bucket("default")
+			if _, err := b.Put(t.Context(), "k", []byte("v"), henge.WriteOptions{}); err != nil {
+				t.Errorf("put through %s: %v", n.Name(), err)
+			}
+			time.Sleep(time.Hour)
+			if _, err := b.Get(t.Context(), "k", henge.ReadOptions{}); err != nil {
+				t.Errorf("get through %s: %v", n.Name(), err)
+			}
+		}
+	})
+}
