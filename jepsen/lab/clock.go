@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"runtime"
 	"sync"
 	"time"
 
@@ -19,7 +20,8 @@ type Clock struct {
 
 	mu     sync.Mutex // guards what follows
 	offset time.Duration
-	timers uint64
+	at     uint64            // the instant of the timers that were set last
+	timers map[uint64]uint64 // how many of each name were set at that instant
 }
 
 var _ clock.Clock = (*Clock)(nil)
@@ -46,8 +48,27 @@ func (c *Clock) Now() time.Time {
 // AfterFunc runs f in a goroutine of its own once d has passed.
 func (c *Clock) AfterFunc(d time.Duration, f func()) clock.Timer {
 	c.mu.Lock()
-	c.timers++
-	spread := within(chance(c.id, c.timers), timerSpread)
+	if now := instant(); now != c.at || c.timers == nil {
+		c.at, c.timers = now, make(map[uint64]uint64)
+	}
+	name := chance(uint64(d), callers()) //nolint:gosec // a name, not a number
+	c.timers[name]++
+	spread := within(chance(c.id, c.at, name, c.timers[name]), timerSpread)
 	c.mu.Unlock()
 	return time.AfterFunc(max(d, 0)+spread+1, f)
+}
+
+// callers names who sets a timer: goroutines that run at one instant come here in no
+// fixed order, and must not swap the shares that they draw.
+func callers() uint64 {
+	var pcs [4]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	var name uint64
+	for {
+		frame, more := frames.Next()
+		name = chance(name, text(frame.Function))
+		if !more {
+			return name
+		}
+	}
 }

@@ -25,8 +25,8 @@
 // seed as long as no two things happen at one instant. So each arrival on the
 // network, each timer of a node's clock and each client's pause gets an instant of
 // its own: the usual time plus a share that is drawn from what names the event (the
-// link and the number of the write, the node and the number of the timer), never
-// from a shared source, so that the order in which goroutines come to draw is no
+// link and the instant of the write, the node, the instant, the duration and the
+// callers of the timer), never from a shared source, so that the order in which goroutines come to draw is no
 // matter. What is written to a connection at one instant arrives as one. What is
 // left to chance is the order of goroutines within one node at one instant.
 //

@@ -144,10 +144,8 @@ func (h *Host) Dial(ctx context.Context, address string) (net.Conn, error) {
 		n.mu.Unlock()
 		return nil, errDead
 	}
-	pair := link{h.name, name}
-	n.pairs[pair]++
 	d := &dialing{host: h, to: name, port: port, done: make(chan struct{})}
-	d.id = chance(n.seed, text(h.name), text(name), n.pairs[pair])
+	d.id = chance(n.seed, text(h.name), text(name), text(port), instant())
 	d.tryLocked(latency)
 	n.mu.Unlock()
 	select {

@@ -38,3 +38,7 @@ func within(draw uint64, d time.Duration) time.Duration {
 	}
 	return time.Duration(draw % uint64(d))
 }
+
+// instant names the present. In a bubble it is exact and the same in every run; a
+// number that counts what came before would shift all later draws with one event.
+func instant() uint64 { return uint64(time.Now().UnixNano()) } //nolint:gosec // far from any bound

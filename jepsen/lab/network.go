@@ -22,9 +22,8 @@ type Network struct {
 	mu     sync.Mutex // guards what follows, and all that hangs on it
 	hosts  map[string]*Host
 	links  map[link]*linkState
-	pairs  map[link]uint64 // connections made so far
-	waits  []*dialing      // that a cut holds up
-	change func()          // called after links changed
+	waits  []*dialing // that a cut holds up
+	change func()     // called after links changed
 }
 
 // link is one direction between two hosts.
@@ -62,7 +61,7 @@ const window = 1 << 20
 // NewNetwork returns a network without hosts.
 func NewNetwork(seed uint64) *Network {
 	return &Network{
-		seed: seed, hosts: make(map[string]*Host), links: make(map[link]*linkState), pairs: make(map[link]uint64),
+		seed: seed, hosts: make(map[string]*Host), links: make(map[link]*linkState),
 	}
 }
 

@@ -17,8 +17,8 @@ type stream struct {
 	net      *Network
 	link     link
 	state    *linkState
-	id       uint64 // of the seed, the link and the connection
-	writes   uint64 // instants at which something was written
+	id       uint64 // of the seed, the link, when it was dialled, and what the dialler said first
+	named    bool   // the dialler has spoken
 	from, to *conn
 
 	flying   []*segment // in order of arrival; the first may be held up
@@ -39,6 +39,7 @@ type segment struct {
 // together, so that it does not matter how many writes it was.
 func (s *stream) sendLocked(seg segment) {
 	now := time.Now()
+	s.nameLocked(seg.data)
 	seg.written = now
 	s.inFlight += len(seg.data)
 	if n := len(s.flying); n > 0 && s.flying[n-1].written.Equal(now) && !s.flying[n-1].fin {
@@ -57,12 +58,24 @@ func (s *stream) sendLocked(seg segment) {
 	}
 }
 
+// nameLocked tells connections apart that were dialled at one instant: by their
+// first words, which say what each is for. Both directions take the name.
+func (s *stream) nameLocked(words []byte) {
+	back := s.to.out
+	if s.named || back.named {
+		return
+	}
+	s.named, back.named = true, true
+	name := text(string(words))
+	s.id, back.id = chance(s.id, name), chance(back.id, name)
+}
+
 // travelLocked draws how long the next segment is under way.
 func (s *stream) travelLocked() time.Duration {
-	s.writes++
-	d := latency + s.state.delay + within(chance(s.id, s.writes), jitter)
+	now := instant()
+	d := latency + s.state.delay + within(chance(s.id, now), jitter)
 	if s.state.loss > 0 {
-		draw := chance(s.id, s.writes, 1)
+		draw := chance(s.id, now, 1)
 		for pause := resend; float64(draw%1000) < 1000*s.state.loss; pause *= 2 {
 			d += pause
 			draw = mix(draw)
@@ -107,9 +120,8 @@ func (s *stream) resumeLocked(lasted time.Duration) {
 		return
 	}
 	s.stalled = false
-	s.writes++
 	first := s.flying[0]
-	first.arrives = time.Now().Add(latency + within(chance(s.id, s.writes, 2), max(min(lasted, slowest), jitter)))
+	first.arrives = time.Now().Add(latency + within(chance(s.id, instant(), 2), max(min(lasted, slowest), jitter)))
 	s.scheduleLocked(first)
 }
 

@@ -118,7 +118,7 @@ func (h *Handoff) run() {
 // wait ends with a kick, after passEvery, or when delivery ends.
 func (h *Handoff) wait() {
 	tick := make(chan struct{})
-	timer := h.o.Clock.AfterFunc(passEvery+time.Duration(h.o.Rand()%uint64(passEvery/4)), func() { close(tick) })
+	timer := h.o.Clock.AfterFunc(passEvery, func() { close(tick) })
 	defer timer.Stop()
 	select {
 	case <-h.kick:
