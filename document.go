@@ -21,10 +21,15 @@ type documentLog struct{ store *storage.Store }
 // metaAcceptor is where the store keeps promises and acceptances.
 const metaAcceptor = "acceptor"
 
+// LoadAcceptor returns the acceptor's state; nil when there is none yet.
 func (l documentLog) LoadAcceptor() ([]byte, error) { return l.store.Meta(metaAcceptor) }
+
+// SaveAcceptor returns once the acceptor's state is synced.
 func (l documentLog) SaveAcceptor(ctx context.Context, b []byte) error {
 	return l.store.SaveMeta(ctx, metaAcceptor, b)
 }
+
+// LoadDocument returns the document held; nil when there is none yet.
 func (l documentLog) LoadDocument() ([]byte, error) { return l.store.Document() }
 
 // SaveDocument binds the store to the document's cluster before it keeps it: a
@@ -140,7 +145,8 @@ func (n *Node) pull(peers []ring.Peer) {
 // begin writes document 1 when this node is the one that begins the cluster and
 // enough nodes have found it.
 func (n *Node) begin(peers []ring.Peer) {
-	if n.agent.Document() != nil || !(n.o.Init || len(n.o.Join) == 0) {
+	begins := n.o.Init || len(n.o.Join) == 0
+	if n.agent.Document() != nil || !begins {
 		return
 	}
 	members, elsewhere := founders(peers)

@@ -19,13 +19,13 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	node, err := henge.Open(ctx, dir, henge.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer node.Close()
+	defer func() { _ = node.Close() }()
 	if err := node.Ready(ctx); err != nil {
 		log.Fatal(err)
 	}
@@ -84,12 +84,12 @@ func ExampleBucket_Update() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	node, err := henge.Open(ctx, dir, henge.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer node.Close()
+	defer func() { _ = node.Close() }()
 	if err := node.Ready(ctx); err != nil {
 		log.Fatal(err)
 	}
@@ -133,9 +133,9 @@ func threeNodes(ctx context.Context) (nodes []*henge.Node, stop func(), err erro
 	}
 	stop = func() {
 		for _, node := range nodes {
-			node.Close()
+			_ = node.Close() // one may be closed already
 		}
-		os.RemoveAll(dir)
+		_ = os.RemoveAll(dir)
 	}
 	for i := range 3 {
 		o := henge.Options{Name: fmt.Sprintf("n%d", i+1), RPC: "127.0.0.1:0", Gossip: "127.0.0.1:0", LocalGossip: true}

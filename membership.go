@@ -22,10 +22,17 @@ type alone struct{ self ring.Peer }
 
 var _ replication.Membership = alone{}
 
+// Peers is this node alone.
 func (a alone) Peers() []ring.Peer { return []ring.Peer{a.self} }
-func (alone) Subscribe(func())     {}
-func (alone) Announce(ring.Peer)   {}
-func (alone) Close() error         { return nil }
+
+// Subscribe promises nothing: nobody comes or goes.
+func (alone) Subscribe(func()) {}
+
+// Announce tells nobody.
+func (alone) Announce(ring.Peer) {}
+
+// Close has nothing to leave.
+func (alone) Close() error { return nil }
 
 // peerState is what the node tells about itself, and what it remembers of others.
 type peerState struct {

@@ -105,7 +105,10 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := n.listen(ctx); err != nil {
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("open %s: %w", dir, err)
+	}
+	if err := n.listen(); err != nil {
 		return err
 	}
 	if doc := n.agent.Document(); doc != nil {
@@ -115,7 +118,7 @@ func (n *Node) open(ctx context.Context, dir string) error {
 }
 
 // listen opens the listeners and joins what they belong to.
-func (n *Node) listen(ctx context.Context) error {
+func (n *Node) listen() error {
 	httpListener, err := n.listenOn("HTTP", n.o.HTTP)
 	if err != nil {
 		return err

@@ -56,8 +56,7 @@ func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 // reuse registers a collector, or takes the one that is registered already.
 func reuse[C prometheus.Collector](registry *prometheus.Registry, c *C) error {
 	err := registry.Register(*c)
-	var known prometheus.AlreadyRegisteredError
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if same, ok := known.ExistingCollector.(C); ok {
 			*c = same
 			return nil

@@ -80,7 +80,7 @@ func (k *call) run() (*reply, error) {
 		select {
 		case a := <-k.answers:
 			k.flying--
-			reply, err, final := k.take(a)
+			reply, final, err := k.take(a)
 			if final {
 				return reply, err
 			}
@@ -169,18 +169,18 @@ func (k *call) silent() {
 
 // take enters an attempt's end. It is final when it succeeded, or when the same
 // request would meet the same answer elsewhere.
-func (k *call) take(a answer) (r *reply, err error, final bool) {
+func (k *call) take(a answer) (r *reply, final bool, err error) {
 	t := &k.tries[a.try]
 	t.done, t.err = true, a.err
 	if a.reply == nil {
 		k.lost(t)
-		return nil, nil, false
+		return nil, false, nil
 	}
 	k.c.learn()
 	var p *problem.Error
 	if !errors.As(a.err, &p) {
 		t.node.ok()
-		return a.reply, a.err, true
+		return a.reply, true, a.err
 	}
 	k.answered++
 	k.heed(t.node, p)
@@ -188,12 +188,12 @@ func (k *call) take(a answer) (r *reply, err error, final bool) {
 		k.unknown = true
 	}
 	if p.Retryable {
-		return nil, nil, false
+		return nil, false, nil
 	}
 	if k.mayHaveWritten() && p.WriteOutcome() != request.Unknown {
-		return a.reply, k.failure(nil), true
+		return a.reply, true, k.failure(nil)
 	}
-	return a.reply, a.err, true
+	return a.reply, true, a.err
 }
 
 // lost enters an attempt without an answer. What ended because the call did is not
