@@ -152,7 +152,7 @@ func (n *Node) listen() error {
 		n.rpc.Serve(rpcListener)
 	}
 	if httpListener != nil {
-		n.server = api.NewServer(n.api)
+		n.server = api.NewServer(n.api, n.log)
 		n.tasks.Go(func() { n.serveHTTP(httpListener) })
 	}
 	return nil

@@ -34,7 +34,7 @@ func (c *call) get() int {
 		h[wire.Context] = []string{string(value.Context)}
 	}
 	if err != nil {
-		return c.fail(err)
+		return c.fail(knobField("r", err))
 	}
 	return c.read(value)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -141,6 +142,15 @@ func (k *knobs) set(this knob, value string) (err error) {
 		var on request.Switch
 		on, err = parseSwitch(value)
 		k.values = on == request.On
+	}
+	return err
+}
+
+// knobField names the count when a knob turns out to be wrong only beside the
+// cluster: what else can be wrong with a knob was seen before.
+func knobField(name string, err error) error {
+	if errors.Is(err, request.ErrBadKnob) {
+		return problem.Field(name, err)
 	}
 	return err
 }

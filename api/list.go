@@ -38,6 +38,7 @@ func (c *call) list() int {
 	o := request.ScanOptions{
 		Prefix: k.prefix, Cursor: k.cursor, Limit: k.limit, Values: k.values, Strict: k.strict, Timeout: k.timeout,
 	}
+	l.lift()
 	for entry, err := range c.s.keys.Scan(c.r.Context(), c.route.bucket, o) {
 		if err != nil {
 			return l.broken(err)
@@ -109,12 +110,17 @@ func (l *listing) flush() error {
 	return nil
 }
 
-// begin sends the header. The read limit is lifted: it would end the request's
-// context in the middle of a long listing.
-func (l *listing) begin() {
-	l.begun = true
+// lift takes the server's limits off a listing, before its first key too: a prefix
+// may match nothing for long, and the read limit would end the request's context.
+func (l *listing) lift() {
 	// Without deadlines there is no limit to lift.
 	_ = l.out.SetReadDeadline(time.Time{})
+	_ = l.out.SetWriteDeadline(time.Time{})
+}
+
+// begin sends the header.
+func (l *listing) begin() {
+	l.begun = true
 	l.c.w.Header().Set("Content-Type", wire.NDJSON)
 	l.c.noStore()
 	l.c.w.WriteHeader(http.StatusOK)
@@ -130,7 +136,8 @@ func (l *listing) end(limit int) int {
 // else as its last record.
 func (l *listing) broken(err error) int {
 	if !l.begun {
-		return l.c.fail(err)
+		_ = l.out.SetWriteDeadline(time.Now().Add(listStall))
+		return l.c.fail(knobField("cursor", err))
 	}
 	complete, p := false, l.c.problem(err)
 	return l.close(wire.Line{Complete: &complete, Count: &l.count, Error: &p, Cursor: l.last})

@@ -30,7 +30,7 @@ func (c *call) put() int {
 	defer release()
 	receipt, err := c.s.keys.Put(c.r.Context(), c.route.bucket, c.route.key, value, o)
 	if err != nil {
-		return c.fail(conditionField(err, o))
+		return c.fail(knobField("w", conditionField(err, o)))
 	}
 	status := http.StatusNoContent
 	if o.IfNoneMatch == "*" {
@@ -53,7 +53,7 @@ func (c *call) delete() int {
 	}
 	receipt, err := c.s.keys.Delete(c.r.Context(), c.route.bucket, c.route.key, o)
 	if err != nil {
-		return c.fail(conditionField(err, o))
+		return c.fail(knobField("w", conditionField(err, o)))
 	}
 	return c.written(http.StatusNoContent, receipt)
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -65,10 +66,19 @@ func newProfiler() http.Handler {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	c := &call{s: s, w: w, r: r}
-	c.route, c.err = parseRoute(r.URL.EscapedPath())
+	c.route, c.err = parseRoute(sentPath(r.URL))
 	c.traceparent, c.traceID = s.trace(r)
 	verb, status := c.serve()
 	s.metrics.observe(verb, status, time.Since(started))
+}
+
+// sentPath is the escaped path as it was sent. EscapedPath alone would escape anew
+// what stands beside a byte that should have been escaped, slashes excepted.
+func sentPath(u *url.URL) string {
+	if u.RawPath != "" {
+		return u.RawPath
+	}
+	return u.EscapedPath()
 }
 
 // The limits of a listener's connections, each against one way of holding it for
@@ -91,9 +101,11 @@ const (
 )
 
 // NewServer returns an http.Server for h with the limits set that net/http leaves
-// open. The caller serves and shuts it down.
-func NewServer(h http.Handler) *http.Server {
+// open, and with log for what net/http has to say. The caller serves and shuts it
+// down.
+func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
