@@ -111,7 +111,7 @@ func badKnobs() map[string]bad {
 		"a parameter of the layout":        {ask("GET", "/v1/cluster/layout?x=1", ""), 400, code, "x"},
 		"a semicolon between parameters":   {put("w=1;strict=true"), 400, code, "w"},
 		"a parameter of a delete's reader": {ask("DELETE", key+"?r=1", ""), 400, code, "r"},
-		"r of a head":                      {ask("GET", key+"?limit=1", ""), 400, code, "limit"},
+		"limit of a head":                  {ask("HEAD", key+"?limit=1", ""), 400, code, "limit"},
 	}
 }
 
