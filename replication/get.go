@@ -59,6 +59,11 @@ func (c *Coordinator) answer(ctx context.Context, q *query) (request.Value, erro
 	}
 	value := c.value(q.place.doc, q.bucket, q.key, f.object)
 	value.Answers = f.answers(q)
+	if q.options.NoValue {
+		for i := range value.Siblings {
+			value.Siblings[i].Data = nil
+		}
+	}
 	if len(value.Siblings) == 0 {
 		return value, fmt.Errorf("%w: %q in bucket %q", request.ErrNotFound, q.key.key, q.key.bucket)
 	}

@@ -18,24 +18,34 @@ const updateTries = 16
 // Update reads a key, has merge make one value of its siblings, and writes that
 // with the read's context; again while the write leaves siblings of others. merge
 // sees no siblings when the key holds nothing; it may run several times.
-func Update(ctx context.Context, keys Keys, key string, merge func([]Sibling) ([]byte, error)) (Receipt, error) {
-	var receipt Receipt
+func Update(ctx context.Context, keys Keys, key string, merge func([]Sibling) ([]byte, error)) (receipt Receipt, err error) {
 	for range updateTries {
-		value, err := keys.Get(ctx, key, ReadOptions{})
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return Receipt{}, err
+		receipt, err = updateOnce(ctx, keys, key, merge)
+		if errors.Is(err, ErrPrecondition) {
+			continue
 		}
-		merged, err := merge(value.Siblings)
-		if err != nil {
-			return Receipt{}, fmt.Errorf("merge %q: %w", key, err)
-		}
-		receipt, err = keys.Put(ctx, key, merged, WriteOptions{Context: value.Context})
-		if err != nil {
-			return Receipt{}, err
-		}
-		if receipt.Siblings <= 1 {
-			return receipt, nil
+		if err != nil || receipt.Siblings <= 1 {
+			return receipt, err
 		}
 	}
-	return receipt, nil
+	return receipt, err
+}
+
+// updateOnce reads, merges and writes. A key that was never written has no context,
+// and a write without one replaces what its coordinator holds: on the condition that
+// this is still nothing, it replaces no write that merge has not seen.
+func updateOnce(ctx context.Context, keys Keys, key string, merge func([]Sibling) ([]byte, error)) (Receipt, error) {
+	value, err := keys.Get(ctx, key, ReadOptions{})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Receipt{}, err
+	}
+	merged, err := merge(value.Siblings)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("merge %q: %w", key, err)
+	}
+	o := WriteOptions{Context: value.Context}
+	if o.Context == "" {
+		o.IfNoneMatch = "*"
+	}
+	return keys.Put(ctx, key, merged, o)
 }
