@@ -37,8 +37,7 @@ var (
 
 func TestBothBucketsHaveOneMethodSet(t *testing.T) {
 	methods := func(of reflect.Type) (set []string) {
-		for i := range of.NumMethod() {
-			m := of.Method(i)
+		for m := range of.Methods() {
 			words := strings.Split(m.Type.String(), ", ")
 			set = append(set, m.Name+" "+strings.Join(words[1:], ", "))
 		}

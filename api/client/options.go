@@ -80,13 +80,13 @@ func (o *Options) Validate() error {
 func parseBase(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, fmt.Errorf("URL of a node: %w", err)
+		return nil, fmt.Errorf("URL of a node: %w", unwrapURL(err)) // without the URL: it may hold a password
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("URL %q: want http://host:port", raw)
+		return nil, fmt.Errorf("URL %q: want http://host:port", u.Redacted())
 	}
 	if u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return nil, fmt.Errorf("URL %q: want no user, query or fragment", raw)
+		return nil, fmt.Errorf("URL %q: want no user, query or fragment", u.Redacted())
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.EscapedPath(), "/")
 	return u, nil
