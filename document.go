@@ -103,7 +103,7 @@ func (n *Node) follow() {
 	})
 	for n.life.Err() == nil {
 		peers := n.members.Peers()
-		if n.refuseTwin(peers) {
+		if n.refuseTwin(peers) || n.refuseStray(peers) {
 			return
 		}
 		n.rememberPeers(peers)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -158,6 +159,49 @@ func (n *Node) refuseTwin(peers []ring.Peer) bool {
 		cancel()
 		if err == nil || errors.Is(err, rpc.ErrRefused) {
 			n.fail(fmt.Errorf("%w (id %s, the other one listens on %s)", errTwin, p.ID, p.RPC))
+			return true
+		}
+	}
+	return false
+}
+
+// refuseStray ends this node when a seed it was told to join is of another cluster:
+// it was given the wrong directory, or the wrong seeds. The other cluster's nodes,
+// whose seeds are their own, see the same and go on.
+func (n *Node) refuseStray(peers []ring.Peer) bool {
+	doc := n.agent.Document()
+	if doc == nil {
+		return false
+	}
+	for _, p := range peers {
+		if p.Cluster == "" || p.Cluster == doc.Cluster || !n.isSeed(p.Gossip) {
+			continue
+		}
+		n.fail(fmt.Errorf("the data directory belongs to cluster %s, but the seed %s to cluster %s: give this node an empty directory, or the seeds of its own cluster",
+			doc.Cluster, p.Gossip, p.Cluster))
+		return true
+	}
+	return false
+}
+
+// isSeed reports whether Join names an address, by its numbers or by a name.
+func (n *Node) isSeed(addr string) bool {
+	if slices.Contains(n.o.Join, addr) {
+		return true
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ctx, cancel := clock.WithTimeout(n.life, n.o.Seams.Clock, time.Second)
+	defer cancel()
+	for _, seed := range n.o.Join {
+		name, at, err := net.SplitHostPort(seed)
+		if err != nil || at != port {
+			continue
+		}
+		// A name that cannot be resolved now is looked up again the next time.
+		if ips, err := net.DefaultResolver.LookupHost(ctx, name); err == nil && slices.Contains(ips, host) {
 			return true
 		}
 	}

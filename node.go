@@ -171,11 +171,14 @@ func (n *Node) serveHTTP(l net.Listener) {
 func (n *Node) Ready(ctx context.Context) error {
 	select {
 	case <-n.ready:
-		return nil
+		return n.Err()
 	case <-n.done:
 		return n.Err()
 	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", n.keys.Ready(), context.Cause(ctx))
+		if err := n.keys.Ready(); err != nil {
+			return fmt.Errorf("%w: %w", err, context.Cause(ctx))
+		}
+		return context.Cause(ctx)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/bits"
 	"net"
+	"unicode/utf8"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
@@ -73,6 +74,10 @@ const (
 	maxPartitions     = 1 << 16
 )
 
+// maxName bounds what a node is called and where it stands: gossip carries both in
+// a packet's 512 bytes, with three addresses and a document's name.
+const maxName = 64
+
 // EnsureDefaults fills in what may be left zero.
 func (o *Options) EnsureDefaults() {
 	if o.Expect == 0 {
@@ -104,6 +109,11 @@ func (o *Options) EnsureDefaults() {
 // Validate tells everything that is wrong.
 func (o *Options) Validate() error {
 	var errs []error
+	for _, word := range []struct{ what, text string }{{"name", o.Name}, {"zone", o.Zone}} {
+		if len(word.text) > maxName || !utf8.ValidString(word.text) {
+			errs = append(errs, fmt.Errorf("%s of %d bytes: want at most %d of text", word.what, len(word.text), maxName))
+		}
+	}
 	for _, listen := range []struct{ name, addr string }{{"HTTP", o.HTTP}, {"RPC", o.RPC}, {"Gossip", o.Gossip}} {
 		if listen.addr == "" {
 			continue
