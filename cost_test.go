@@ -17,20 +17,21 @@ func TestCostOfARequest(t *testing.T) {
 	}
 	defer stop()
 	bucket := nodes[0].Bucket("default")
-	if _, err := bucket.Put(t.Context(), "warm", []byte("up"), henge.WriteOptions{W: henge.All}); err != nil {
-		t.Fatal(err)
-	}
+	patiently(t, func() error {
+		_, err := bucket.Put(t.Context(), "warm", []byte("up"), henge.WriteOptions{W: henge.All, Timeout: patience})
+		return err
+	})
 	const rounds = 20
 	for name, tc := range map[string]struct {
 		request                 func() error
 		reads, writes, messages int64
 	}{
 		"put": {func() error {
-			_, err := bucket.Put(t.Context(), "key", []byte("value"), henge.WriteOptions{W: henge.All})
+			_, err := bucket.Put(t.Context(), "key", []byte("value"), henge.WriteOptions{W: henge.All, Timeout: patience})
 			return err
 		}, 1, 1, 2},
 		"get": {func() error {
-			_, err := bucket.Get(t.Context(), "warm", henge.ReadOptions{R: 2})
+			_, err := bucket.Get(t.Context(), "warm", henge.ReadOptions{R: 2, Timeout: patience})
 			return err
 		}, 1, 0, 1},
 	} {
