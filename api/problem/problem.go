@@ -56,7 +56,8 @@ func Of(err error) Problem {
 	r := find(err)
 	p := Problem{
 		Type: typePrefix + r.Code, Title: r.Title, Status: r.Status, Detail: err.Error(), Code: r.Code,
-		Outcome: request.OutcomeOf(err), Retryable: request.Retryable(err), Field: fieldOf(err, r), after: r.After,
+		// The row's error counts too: a bare deadline is a timeout by its row alone.
+		Outcome: request.OutcomeOf(err), Retryable: request.Retryable(errors.Join(err, r.Err)), Field: fieldOf(err, r), after: r.After,
 	}
 	if p.Status < http.StatusInternalServerError && p.Status != statusCanceled {
 		p.Outcome = request.None // refused before anything was asked

@@ -115,6 +115,9 @@ func TestWhatHasNoRowIsInternalAndUnknown(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d %s", name, p.Status, p.Code, tc.status, tc.code)
 		}
 	}
+	if !problem.Of(context.DeadlineExceeded).Retryable {
+		t.Error("a deadline may be met the next time")
+	}
 	if problem.Of(errors.New("surprise")).Outcome != request.Unknown {
 		t.Error("nobody knows what an error without a name left behind")
 	}
