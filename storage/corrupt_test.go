@@ -161,6 +161,44 @@ func TestADamagedBlockEndsTheActor(t *testing.T) {
 	}
 }
 
+// TestADamagedBlockOfHintsEndsTheirActors damages tables under an open store, for
+// none can be opened that does not know what it owes.
+func TestADamagedBlockOfHintsEndsTheirActors(t *testing.T) {
+	fs := vfs.NewMem()
+	s := open(t, fs, Options{})
+	for i := range 200 {
+		if _, err := s.Write(t.Context(), key(i), KindHint, func(tx *Tx) error {
+			var none *causal.Object
+			tx.SetHint(&Hint{Targets: []ring.NodeID{9}, W: 2, Since: 1, Object: none.Put(causal.Write{
+				Dot: causal.Dot{Actor: 1, Counter: 1}, Stamp: 1, Policy: causal.Siblings, Generation: 1, Value: noise(1 << 10),
+			})})
+			return nil
+		}); err != nil {
+			t.Fatalf("write: %v", err)
+		}
+	}
+	if err := s.db.Flush(); err != nil {
+		t.Fatalf("flush: %v", err)
+	}
+	flipBytes(t, fs, rand.New(rand.NewPCG(1, 1)))
+	before, held := mintHint(t, s, key(1000)), mint(t, s, key(1000))
+	if err := lastError(s.Hints(t.Context(), nil)); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("hints: %v, want ErrCorrupt", err)
+	}
+	if after := mintHint(t, s, key(1000)); after.Actor == before.Actor {
+		t.Error("the actor of a hint outlived a scan that met a damaged block")
+	}
+	if after := mint(t, s, key(1000)); after.Actor == held.Actor {
+		t.Error("the actor of a partition outlived a scan that met a damaged block")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatalf("close: %v", err)
+	}
+	if s, err := Open("store", Options{FS: fs}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("open with a damaged hint: %v, %v; want ErrCorrupt", s, err)
+	}
+}
+
 // partition is the one that k falls in.
 func partition(k Key) ring.Partition { return k.Position().Partition(testPartitions) }
 

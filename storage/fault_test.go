@@ -219,6 +219,31 @@ func TestFatalfReturnsToOurGoroutinesOnly(t *testing.T) {
 	}
 }
 
+// TestAnApplyThatMetTheFailureIsNotReported: who asks for no sync has no other word
+// than that of the apply, and Pebble says that all went well.
+func TestAnApplyThatMetTheFailureIsNotReported(t *testing.T) {
+	sick := newSickDisk(vfs.NewMem())
+	s := open(t, sick, small)
+	sick.fail(deadly["no new log can be made"])
+	for range 2000 {
+		b := s.db.NewBatch()
+		if err := b.Set(metaKey("x"), noise(4<<10), nil); err != nil {
+			t.Fatal(err)
+		}
+		err := s.apply(b)
+		if failed := s.Failed(); (failed == nil) != (err == nil) {
+			t.Fatalf("apply: %v, and the store: %v", err, failed)
+		}
+		if err != nil {
+			return
+		}
+		if err := s.syncWait(b); err != nil {
+			t.Fatalf("sync: %v", err)
+		}
+	}
+	t.Error("the disk never failed")
+}
+
 func TestAPanicOfPebbleIsAFailure(t *testing.T) {
 	s := open(t, vfs.NewMem(), Options{})
 	b := s.db.NewBatch()

@@ -75,7 +75,8 @@ func (s *Store) HintStats() HintStats {
 	return stats
 }
 
-// countHints rebuilds the counts from the disk.
+// countHints rebuilds the counts from the disk. It fails with ErrCorrupt when a hint
+// cannot be read: what is owed would not be known any more.
 func (s *Store) countHints() error {
 	it, err := s.db.NewIter(&pebble.IterOptions{
 		LowerBound: []byte{byte(sectionHint)}, UpperBound: []byte{byte(sectionHint) + 1},
@@ -83,20 +84,22 @@ func (s *Store) countHints() error {
 	if err != nil {
 		return err
 	}
-	for ok := it.First(); ok && err == nil; ok = it.Next() {
+	for ok := it.First(); ok; ok = it.Next() {
 		var value []byte
 		if value, err = it.ValueAndErr(); err != nil {
 			break
 		}
 		var h *Hint
-		if h, _, err = decodeHintHead(value); err == nil {
-			s.hints.replace(nil, h)
+		if h, _, err = decodeHintHead(value); err != nil {
+			err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+			break
 		}
+		s.hints.replace(nil, h)
 	}
 	if closed := it.Close(); err == nil {
 		err = closed
 	}
-	if err != nil {
+	if err = s.iterError(err); err != nil {
 		return fmt.Errorf("count the hints: %w", err)
 	}
 	return nil

@@ -140,7 +140,7 @@ func (s *Store) page(ctx context.Context, in section, lower, upper []byte) (page
 	s.counters.pages.Add(1)
 	it, err := s.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
-		return nil, nil, s.iterError(err)
+		return nil, nil, s.iterError(err) // it has read no block yet
 	}
 	size := 0
 	for ok := it.First(); ok; ok = it.Next() {

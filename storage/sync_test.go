@@ -15,16 +15,16 @@ import (
 // heldDisk is a disk on which a test can hold up the log's syncs. It belongs into a
 // bubble: synctest.Wait returns when all that can go on without a sync has.
 type heldDisk struct {
-	*vfs.MemFS
-	*sickDisk
+	mem   *vfs.MemFS
+	sick  *sickDisk
 	free  atomic.Pointer[chan struct{}]
 	syncs atomic.Int64 // that have begun
 }
 
 func newHeldDisk() *heldDisk {
-	d := &heldDisk{MemFS: vfs.NewCrashableMem()}
-	d.sickDisk = newSickDisk(d.MemFS)
-	d.sickDisk.fail(func(op errorfs.Op) error {
+	d := &heldDisk{mem: vfs.NewCrashableMem()}
+	d.sick = newSickDisk(d.mem)
+	d.sick.fail(func(op errorfs.Op) error {
 		if op.Kind != errorfs.OpFileSync && op.Kind != errorfs.OpFileSyncData {
 			return nil
 		}
@@ -50,7 +50,7 @@ func (d *heldDisk) hold() (release func()) {
 // crashed is what key 1 holds after a crash now.
 func (d *heldDisk) crashed(t *testing.T) uint64 {
 	t.Helper()
-	s := open(t, d.MemFS.CrashClone(vfs.CrashCloneCfg{}), Options{})
+	s := open(t, d.mem.CrashClone(vfs.CrashCloneCfg{}), Options{})
 	defer func() {
 		if err := s.Close(); err != nil {
 			t.Errorf("close: %v", err)
@@ -76,7 +76,7 @@ func later(t *testing.T, f func() error) *atomic.Bool {
 func TestNothingIsPromisedBeforeTheSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newHeldDisk()
-		s := open(t, d.sickDisk, Options{})
+		s := open(t, d.sick, Options{})
 		mustPut(t, s, key(1), number(1))
 		release := d.hold()
 		c, err := s.Write(t.Context(), key(1), KindPut, putting(number(2)))
@@ -139,7 +139,7 @@ func TestNothingIsPromisedBeforeTheSync(t *testing.T) {
 func TestABarrierThatBeganBeforeVouchesForNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newHeldDisk()
-		s := open(t, d.sickDisk, Options{})
+		s := open(t, d.sick, Options{})
 		release := d.hold()
 		first := later(t, func() error { return s.Barrier(t.Context()) })
 		synctest.Wait() // it is in its sync
@@ -166,7 +166,7 @@ func TestABarrierThatBeganBeforeVouchesForNothing(t *testing.T) {
 func TestTheLockIsNotHeldOverTheSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newHeldDisk()
-		s := open(t, d.sickDisk, Options{})
+		s := open(t, d.sick, Options{})
 		release := d.hold()
 		before := d.syncs.Load()
 		written := later(t, func() error {
@@ -194,6 +194,48 @@ func TestTheLockIsNotHeldOverTheSync(t *testing.T) {
 	})
 }
 
+// TestCloseWaitsForWhoIsInside: Pebble must not be used after its Close.
+func TestCloseWaitsForWhoIsInside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newHeldDisk()
+		s := open(t, d.sick, Options{})
+		if !s.gate.enter() {
+			t.Fatal("the gate is closed")
+		}
+		closed := later(t, s.Close)
+		synctest.Wait()
+		if closed.Load() {
+			t.Error("Close returned while somebody was inside")
+		}
+		s.gate.leave()
+		synctest.Wait()
+		if !closed.Load() {
+			t.Error("Close waits for nobody")
+		}
+	})
+}
+
+// TestTheLogIsNotFlooded: a full disk complains thousands of times a second.
+func TestTheLogIsNotFlooded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &shifted{}
+		l := newLimit(c)
+		for _, step := range []struct {
+			after time.Duration
+			kind  string
+			held  int
+			ok    bool
+		}{
+			{0, "a", 0, true}, {0, "a", 0, false}, {0, "b", 0, true}, {logInterval / 2, "a", 0, false}, {2 * logInterval, "a", 2, true}, {2 * logInterval, "a", 0, false},
+		} {
+			c.by.Store(int64(step.after))
+			if held, ok := l.allow(step.kind); held != step.held || ok != step.ok {
+				t.Errorf("after %v, %s: %d held back, %v; want %d, %v", step.after, step.kind, held, ok, step.held, step.ok)
+			}
+		}
+	})
+}
+
 // shifted is a clock that a test sets forward.
 type shifted struct {
 	clock.System
@@ -207,7 +249,7 @@ func (c *shifted) Now() time.Time { return c.System.Now().Add(time.Duration(c.by
 func TestTheClocksBoundIsOnDiskBeforeItIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, c := newHeldDisk(), &shifted{}
-		s := open(t, d.sickDisk, Options{Clock: c})
+		s := open(t, d.sick, Options{Clock: c})
 		start := s.Now()
 		release := d.hold()
 		c.by.Store(int64(time.Hour))
@@ -220,7 +262,7 @@ func TestTheClocksBoundIsOnDiskBeforeItIsUsed(t *testing.T) {
 		if written.Load() {
 			t.Error("a stamp was minted above the bound")
 		}
-		crash := d.MemFS.CrashClone(vfs.CrashCloneCfg{})
+		crash := d.mem.CrashClone(vfs.CrashCloneCfg{})
 		if after := open(t, crash, Options{}).Now(); after < shown || shown < start {
 			t.Errorf("the clock shows %d, %d, and %d after a crash", start, shown, after)
 		}

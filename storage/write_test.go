@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -131,12 +132,14 @@ func TestWaitingForALockCanBeGivenUp(t *testing.T) {
 	<-inside
 	tired := errors.New("tired")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	wg.Go(func() {
+	var waiter sync.WaitGroup
+	waiter.Go(func() {
 		if err := put(ctx, s, key(1), number(2)); !errors.Is(err, tired) {
 			t.Errorf("the waiter's write: %v, want the cause of its end", err)
 		}
 	})
 	cancel(tired)
+	waiter.Wait() // while the lock is held
 	other := key(2)
 	for n := 3; other.Position().Segment(testPartitions) == key(1).Position().Segment(testPartitions); n++ {
 		other = key(n)
@@ -146,6 +149,26 @@ func TestWaitingForALockCanBeGivenUp(t *testing.T) {
 	wg.Wait()
 	if got := numeral(value(t, s, key(1))); got != 1 {
 		t.Errorf("value %d, want the holder's", got)
+	}
+}
+
+func TestWaitingForALockEndsWithTheStore(t *testing.T) {
+	s := open(t, vfs.NewMem(), Options{})
+	boom := errors.New("boom")
+	_, err := s.Write(t.Context(), key(1), KindPut, func(*Tx) error {
+		waiter := make(chan error)
+		go func() { waiter <- put(t.Context(), s, key(1), number(2)) }()
+		for s.gate.state.Load() < 2 { // until it is inside
+			runtime.Gosched()
+		}
+		s.fail(boom)
+		if err := <-waiter; !errors.Is(err, ErrFailed) || !errors.Is(err, boom) {
+			t.Errorf("the waiter's write: %v, want ErrFailed and why", err)
+		}
+		return boom
+	})
+	if !errors.Is(err, boom) {
+		t.Errorf("the holder's write: %v", err)
 	}
 }
 
