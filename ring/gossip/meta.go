@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/hashicorp/memberlist"
 
@@ -12,16 +13,17 @@ import (
 )
 
 const (
-	metaVersion = 1
-	flagLeaving = 1 << 0
-	maxText     = 255
+	metaVersion  = 1
+	flagLeaving  = 1 << 0
+	clusterBytes = 16
+	maxText      = 255 // its length takes one byte
 )
 
 // errMeta is metadata that no process of this version sends.
 var errMeta = errors.New("malformed metadata")
 
 // encodeMeta packs what a process tells about itself. It fails when the texts are
-// too long together.
+// too long, or too long together.
 func encodeMeta(p ring.Peer) ([]byte, error) {
 	flags := byte(0)
 	if p.Leaving {
@@ -31,19 +33,17 @@ func encodeMeta(p ring.Peer) ([]byte, error) {
 	b = binary.BigEndian.AppendUint64(b, uint64(p.ID))
 	b = binary.BigEndian.AppendUint64(b, p.Nonce)
 	cluster, err := hex.DecodeString(p.Cluster)
-	if err != nil {
-		return nil, fmt.Errorf("cluster id %q: want hexadecimal digits", p.Cluster)
+	if err != nil || !clusterFits(cluster) {
+		return nil, fmt.Errorf("cluster id %.40q: want 32 hexadecimal digits, or none", p.Cluster)
 	}
-	for _, text := range []string{string(cluster)} {
-		b = append(append(b, byte(len(text))), text...)
-	}
+	b = append(append(b, byte(len(cluster))), cluster...)
 	b = binary.BigEndian.AppendUint64(b, p.Doc.Era.Number)
 	b = binary.BigEndian.AppendUint64(b, p.Doc.Era.Random)
 	b = binary.BigEndian.AppendUint64(b, p.Doc.Version)
 	b = append(b, p.Doc.Hash[:]...)
-	for _, text := range []string{p.Name, p.Zone, p.HTTP, p.RPC, p.Gossip} {
-		if len(text) > maxText {
-			return nil, fmt.Errorf("%q has %d bytes; want at most %d", text, len(text), maxText)
+	for _, text := range []string{p.Name, p.Zone, p.HTTP, p.RPC} {
+		if len(text) > maxText || !utf8.ValidString(text) {
+			return nil, fmt.Errorf("%.40q has %d bytes; want at most %d, in UTF-8", text, len(text), maxText)
 		}
 		b = append(append(b, byte(len(text))), text...)
 	}
@@ -53,27 +53,37 @@ func encodeMeta(p ring.Peer) ([]byte, error) {
 	return b, nil
 }
 
-// decodeMeta is the inverse of encodeMeta.
+func clusterFits(id []byte) bool { return len(id) == 0 || len(id) == clusterBytes }
+
+// decodeMeta is the inverse of encodeMeta. What follows the fields it knows is of a
+// later version, and ignored.
 func decodeMeta(b []byte) (ring.Peer, error) {
 	d := decoder{rest: b}
-	if v := d.take(1); len(v) == 1 && v[0] != metaVersion {
-		return ring.Peer{}, fmt.Errorf("%w: version %d", errMeta, v[0])
-	}
-	flags := d.take(1)
-	p := ring.Peer{ID: ring.NodeID(d.uint64()), Nonce: d.uint64(), Cluster: hex.EncodeToString(d.text())}
+	head := d.take(2)
+	p := ring.Peer{ID: ring.NodeID(d.uint64()), Nonce: d.uint64()}
+	cluster := d.text()
+	p.Cluster = hex.EncodeToString(cluster)
 	p.Doc.Era = ring.Era{Number: d.uint64(), Random: d.uint64()}
 	p.Doc.Version = d.uint64()
 	copy(p.Doc.Hash[:], d.take(len(p.Doc.Hash)))
-	for _, field := range []*string{&p.Name, &p.Zone, &p.HTTP, &p.RPC, &p.Gossip} {
+	valid := true
+	for _, field := range []*string{&p.Name, &p.Zone, &p.HTTP, &p.RPC} {
 		*field = string(d.text())
+		valid = valid && utf8.ValidString(*field)
 	}
-	if d.short || len(d.rest) > 0 || p.ID == 0 {
-		return ring.Peer{}, fmt.Errorf("%w: %d bytes", errMeta, len(b))
+	switch {
+	case d.short:
+		return ring.Peer{}, fmt.Errorf("%w: cut short at %d bytes", errMeta, len(b))
+	case head[0] != metaVersion:
+		return ring.Peer{}, fmt.Errorf("%w: version %d", errMeta, head[0])
+	case p.ID == 0 || !clusterFits(cluster) || !valid:
+		return ring.Peer{}, fmt.Errorf("%w: no id, a cluster id of %d bytes, or texts not in UTF-8", errMeta, len(cluster))
 	}
-	p.Leaving = flags[0]&flagLeaving != 0
+	p.Leaving = head[1]&flagLeaving != 0
 	return p, nil
 }
 
+// decoder reads fields off the front; short tells that there was less than it read.
 type decoder struct {
 	rest  []byte
 	short bool
