@@ -40,6 +40,22 @@ func TestSplitHeals(t *testing.T) {
 	}
 }
 
+// TestSplitHealsWithoutSeeds: the seed is gone for good; members were seen before.
+func TestSplitHealsWithoutSeeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.form(5, func(o *Options) { o.Seeds = []string{address(1)} })
+		w.close(1)
+		w.net.move(1, address(2), address(3))
+		time.Sleep(5 * time.Minute)
+		if w.sees(2) != "n2 n3" || w.sees(4) != "n4 n5" {
+			t.Fatalf("2 sees %s and 4 sees %s", w.sees(2), w.sees(4))
+		}
+		w.net.move(0, address(2), address(3))
+		w.within(time.Minute, "all see all", func() bool { return w.allSee(4) })
+	})
+}
+
 // TestWithoutTheLoopASplitStays shows that it is the loop that heals.
 func TestWithoutTheLoopASplitStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
