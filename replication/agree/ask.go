@@ -57,10 +57,10 @@ func (a *Agent) ask(ctx context.Context, r *Round, roll *roll) {
 		return
 	}
 	// Those who said no may be the quickest. Who else answers belongs in the error.
-	ctx, cancel := clock.WithTimeout(ctx, a.clock, linger)
+	lingering, cancel := clock.WithTimeout(ctx, a.clock, linger)
 	defer cancel()
-	for ; told < len(r.voters) && ctx.Err() == nil; told++ {
-		roll.hear(ctx, r, answers)
+	for ; told < len(r.voters) && lingering.Err() == nil; told++ {
+		roll.hear(lingering, r, answers)
 	}
 }
 
