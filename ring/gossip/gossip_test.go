@@ -205,6 +205,8 @@ func TestPacketsAreBounded(t *testing.T) {
 			o.Self.Cluster = strings.Repeat("ab", 16)
 		})
 		time.Sleep(time.Minute)
+		w.net.mu.Lock()
+		defer w.net.mu.Unlock()
 		if w.net.largest > 1400 || w.net.largest < 500 {
 			t.Errorf("the largest packet had %d bytes", w.net.largest)
 		}
