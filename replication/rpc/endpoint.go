@@ -39,7 +39,7 @@ type Call struct {
 	Method Method
 	Class  Class
 	Body   []byte        // not changed, and not kept once the reply is in
-	Within time.Duration // how long the peer may work on it; 0: as long as it likes
+	Within time.Duration // how long the peer may work on it, from now on; 0: as long as it likes
 	Trace  string        // at most 256 bytes; kept for the peer's logs
 }
 
@@ -47,7 +47,7 @@ type Call struct {
 type Reply struct {
 	Tag     int
 	Body    []byte
-	Err     error // nil, *RemoteError, ErrUnreachable, ErrBroken, ErrRefused, ErrClosed, or the context's cause
+	Err     error // nil, *RemoteError, ErrUnreachable, ErrTooLarge, ErrBroken, ErrRefused, ErrClosed, or the context's cause
 	Elapsed time.Duration
 }
 
@@ -60,9 +60,9 @@ type Options struct {
 	Clock    clock.Clock       // nil is the machine's
 	Logger   *slog.Logger      // nil discards
 
-	MaxMessage int64 // bytes of one message; 0 is 96 MiB: a key's siblings, whole
-	MaxQueue   int64 // bytes waiting on one connection; 0 is 128 MiB
-	MaxMemory  int64 // bytes waiting or partly received on all; 0 is 512 MiB
+	MaxMessage int64 // bytes of one message; 0 is 256 MiB: a key's siblings from several sides of a split
+	MaxQueue   int64 // bytes waiting on one connection; 0 is 256 MiB
+	MaxMemory  int64 // bytes waiting, partly received or being handled on all; 0 is 1 GiB
 	MaxAtWork  int   // spawned calls of one connection at once; 0 is 4,096
 }
 
@@ -70,9 +70,10 @@ type Options struct {
 const (
 	dialWithin  = time.Second           // a peer that takes longer to say hello is away
 	retryAfter  = 50 * time.Millisecond // calls fail at once so long after a failed dial
+	stallAfter  = 3 * time.Second       // silent so long while calls are given up: made anew
 	logEvery    = 10 * time.Second      // one line about bad connections
 	maxPending  = 1 << 16               // calls outstanding on one connection
-	defaultSpan = 96 << 20
+	defaultSpan = 256 << 20
 )
 
 func (o *Options) ensureDefaults() error {
@@ -95,8 +96,8 @@ func (o *Options) ensureDefaults() error {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.MaxMessage = cmp.Or(o.MaxMessage, defaultSpan)
-	o.MaxQueue = cmp.Or(o.MaxQueue, 128<<20)
-	o.MaxMemory = cmp.Or(o.MaxMemory, 512<<20)
+	o.MaxQueue = cmp.Or(o.MaxQueue, defaultSpan)
+	o.MaxMemory = cmp.Or(o.MaxMemory, 1<<30)
 	o.MaxAtWork = cmp.Or(o.MaxAtWork, 4096)
 	return nil
 }
@@ -110,7 +111,7 @@ type Counters struct {
 	Malformed   int64 // connections ended for a malformed frame or preface
 	Refused     int64 // connections refused, either way
 	Overloads   int64 // calls refused because too many were at work
-	Held        int64 // bytes waiting or partly received now
+	Held        int64 // bytes waiting, partly received or being handled now
 }
 
 // Endpoint calls peers and serves them. It is safe for concurrent use; Close ends it.
@@ -118,6 +119,7 @@ type Endpoint struct {
 	o      Options
 	limits limits
 	held   atomic.Int64
+	open   atomic.Int64 // connections served
 
 	calls, dials, dialsFailed, accepted, malformed, refused, overloads atomic.Int64
 	lastLog                                                            atomic.Int64
@@ -263,6 +265,14 @@ func (e *Endpoint) enter(f func()) bool {
 	}
 	e.tasks.Go(f)
 	return true
+}
+
+// judge counts and logs what no peer should send.
+func (e *Endpoint) judge(err error, what, addr string) {
+	if errors.Is(err, errFrame) {
+		e.malformed.Add(1)
+		e.complain(what, addr, err)
+	}
 }
 
 // complain logs that a connection was bad, now and then.

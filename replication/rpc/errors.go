@@ -14,12 +14,19 @@ var (
 	ErrBroken = errors.New("connection broke")
 	// ErrRefused: the peer refused the connection, for the reason that is told.
 	ErrRefused = errors.New("refused")
+	// ErrTooLarge: the call is above Options.MaxMessage. Nothing of it was written.
+	ErrTooLarge = errors.New("message too large")
 	// ErrClosed: the endpoint is closed.
 	ErrClosed = errors.New("endpoint closed")
 )
 
-// errFrame is bytes that no peer of this version sends.
-var errFrame = errors.New("malformed frame")
+// Why a connection ends.
+var (
+	errFrame   = errors.New("malformed frame") // bytes that no peer of this version sends
+	errVersion = errors.New("another protocol")
+	errMemory  = errors.New("no memory left for messages in pieces")
+	errStalled = errors.New("nothing was heard on it, and calls went unanswered")
+)
 
 // RemoteError is a handler's error on the other side.
 type RemoteError struct {

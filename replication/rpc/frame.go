@@ -35,6 +35,7 @@ type frame struct {
 	trace    string
 	code     uint16
 	body     []byte
+	held     int64 // bytes of the body that still count as the endpoint's memory
 }
 
 // appendFrame appends f's encoding, whose body must fit into one frame.
@@ -45,7 +46,7 @@ func appendFrame(dst []byte, f *frame) []byte {
 	switch f.kind {
 	case kindCall:
 		dst = append(dst, byte(f.method))
-		dst = binary.AppendUvarint(dst, uint64(max(0, f.timeout.Microseconds()))) //nolint:gosec // not negative
+		dst = binary.AppendUvarint(dst, uint64((max(0, f.timeout)+time.Microsecond-1)/time.Microsecond)) //nolint:gosec // not negative
 		dst = binary.AppendUvarint(dst, f.document)
 		dst = binary.AppendUvarint(dst, uint64(len(f.trace)))
 		dst = append(dst, f.trace...)
@@ -98,6 +99,9 @@ func decodeFrame(b []byte) (frame, error) {
 		return frame{}, fmt.Errorf("%w: kind %d", errFrame, f.kind)
 	}
 	f.body = d.rest
+	if f.kind == kindPiece && len(f.body) != pieceBytes {
+		return frame{}, fmt.Errorf("%w: a piece of %d bytes", errFrame, len(f.body)) // else many tiny ones would cost more than they say
+	}
 	return f, nil
 }
 

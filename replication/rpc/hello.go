@@ -51,7 +51,7 @@ func readHello(r *bufio.Reader) (Hello, error) {
 		return Hello{}, fmt.Errorf("%w: it does not speak our protocol", errFrame)
 	}
 	if v := head[len(magic)]; v != protocol {
-		return Hello{}, fmt.Errorf("%w: protocol version %d; this node speaks %d", errFrame, v, protocol)
+		return Hello{}, fmt.Errorf("%w: the peer speaks protocol %d, this node %d", errVersion, v, protocol)
 	}
 	encoded, err := readText(r)
 	if err != nil {

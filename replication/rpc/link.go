@@ -27,6 +27,9 @@ type link struct {
 	failed  error // of the last dial
 	retry   time.Time
 	closed  bool
+
+	frames    int64     // read from wire when a call was last given up
+	suspected time.Time // since when that number has not grown
 }
 
 // pending is a call whose reply is owed.
@@ -36,13 +39,16 @@ type pending struct {
 	call    Call
 	started time.Time
 	once    sync.Once
-	stop    func() bool // of the watch on its context
+	stop    func() bool // ends the watch on its context
 	id      uint64
 }
 
 // finish gives the one reply.
 func (p *pending) finish(e *Endpoint, body []byte, err error) {
 	p.once.Do(func() {
+		if p.stop != nil {
+			p.stop()
+		}
 		p.replies <- Reply{Tag: p.tag, Body: body, Err: err, Elapsed: e.o.Clock.Now().Sub(p.started)}
 	})
 }
@@ -50,22 +56,15 @@ func (p *pending) finish(e *Endpoint, body []byte, err error) {
 // start puts a call on its way: onto the connection, or behind the dial.
 func (l *link) start(ctx context.Context, p *pending) {
 	l.mu.Lock()
+	p.stop = context.AfterFunc(ctx, func() { // it begins with the lock: no sooner than the call is started
+		l.forget(p)
+		p.finish(l.e, nil, context.Cause(ctx))
+	})
 	err := l.startLocked(p)
 	l.mu.Unlock()
 	if err != nil {
 		p.finish(l.e, nil, err)
-		return
 	}
-	if ctx.Done() == nil {
-		return
-	}
-	stop := context.AfterFunc(ctx, func() {
-		l.forget(p)
-		p.finish(l.e, nil, context.Cause(ctx))
-	})
-	l.mu.Lock()
-	p.stop = stop
-	l.mu.Unlock()
 }
 
 func (l *link) startLocked(p *pending) error {
@@ -98,14 +97,25 @@ func (l *link) sendLocked(p *pending) error {
 	l.nextID++
 	p.id = l.nextID
 	f := frame{
-		kind: kindCall, id: p.id, method: p.call.Method, timeout: p.call.Within,
+		kind: kindCall, id: p.id, method: p.call.Method, timeout: l.left(p),
 		document: l.e.o.Document(), trace: p.call.Trace[:min(len(p.call.Trace), maxTrace)], body: p.call.Body,
 	}
-	if err := l.wire.send(&f); err != nil {
+	switch err := l.wire.send(&f); {
+	case errors.Is(err, ErrTooLarge):
+		return err
+	case err != nil:
 		return unreachable(l.to.Addr, err)
 	}
 	l.calls[p.id] = p
 	return nil
+}
+
+// left is what is left of a call's time, some of which may have gone into a dial.
+func (l *link) left(p *pending) time.Duration {
+	if p.call.Within <= 0 {
+		return 0
+	}
+	return max(p.call.Within-l.e.o.Clock.Now().Sub(p.started), time.Microsecond)
 }
 
 // forget drops a call that nobody waits for any more.
@@ -114,8 +124,23 @@ func (l *link) forget(p *pending) {
 	defer l.mu.Unlock()
 	if l.calls[p.id] == p {
 		delete(l.calls, p.id)
+		l.suspectLocked()
 	}
 	l.waiting = slices.DeleteFunc(l.waiting, func(q *pending) bool { return q == p })
+}
+
+// suspectLocked ends a connection on which calls go unanswered while nothing else
+// comes either. After a long split a new one is up at once, where the old one's
+// retransmissions are minutes apart.
+func (l *link) suspectLocked() {
+	now := l.e.o.Clock.Now()
+	if frames := l.wire.frames.Load(); frames != l.frames || l.suspected.IsZero() {
+		l.frames, l.suspected = frames, now
+		return
+	}
+	if now.Sub(l.suspected) >= stallAfter {
+		l.wire.end(errStalled)
+	}
 }
 
 // connect dials and, if that succeeds, reads answers until the connection ends. It
@@ -145,6 +170,9 @@ func (l *link) fail(err error) {
 	waiting := l.waiting
 	l.waiting, l.dialing, l.failed = nil, false, err
 	l.retry = l.e.o.Clock.Now().Add(retryAfter)
+	if l.closed {
+		err = ErrClosed
+	}
 	l.mu.Unlock()
 	l.finish(waiting, err)
 }
@@ -160,6 +188,7 @@ func (l *link) up(w *wire) bool {
 		return false
 	}
 	l.wire, l.dialing, l.failed, l.calls = w, false, nil, make(map[uint64]*pending)
+	l.frames, l.suspected = 0, time.Time{}
 	waiting := l.waiting
 	l.waiting = nil
 	var unsent []*pending
@@ -188,16 +217,10 @@ func (l *link) read(w *wire) error {
 		l.mu.Lock()
 		p := l.calls[f.id]
 		delete(l.calls, f.id)
-		var stop func() bool
-		if p != nil {
-			stop = p.stop
-		}
 		l.mu.Unlock()
+		l.e.held.Add(-f.held)
 		if p == nil {
 			continue // its caller has given up
-		}
-		if stop != nil {
-			stop()
 		}
 		if f.kind == kindError {
 			p.finish(l.e, nil, remote(f))
@@ -213,10 +236,7 @@ func remote(f frame) error {
 
 // down ends the calls on a connection that ended.
 func (l *link) down(w *wire, err error) {
-	if errors.Is(err, errFrame) {
-		l.e.malformed.Add(1)
-		l.e.complain("answers", l.to.Addr, err)
-	}
+	l.e.judge(err, "answers", l.to.Addr)
 	w.end(err)
 	l.mu.Lock()
 	broken := make([]*pending, 0, len(l.calls))
@@ -236,12 +256,6 @@ func (l *link) down(w *wire, err error) {
 
 func (l *link) finish(calls []*pending, err error) {
 	for _, p := range calls {
-		l.mu.Lock()
-		stop := p.stop
-		l.mu.Unlock()
-		if stop != nil {
-			stop()
-		}
 		p.finish(l.e, nil, err)
 	}
 }
@@ -269,7 +283,11 @@ func (e *Endpoint) dial(ctx context.Context, to Target) (*wire, Hello, error) {
 	in := bufio.NewReaderSize(conn, pieceBytes)
 	peer, refusal, err := e.greet(conn, in)
 	switch {
+	case errors.Is(err, errVersion):
+		e.refused.Add(1)
+		err = fmt.Errorf("%w: %s: %w", ErrRefused, to.Addr, err)
 	case err != nil:
+		e.judge(err, "preface", to.Addr)
 		err = unreachable(to.Addr, err)
 	case refusal != "":
 		e.refused.Add(1)

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -81,23 +81,36 @@ func (e *Endpoint) accept(l net.Listener) {
 	}
 }
 
+// maxOpen bounds the connections served at once: two for each of 1,000 peers, and
+// as many for those of their earlier starts.
+const maxOpen = 4096
+
 // welcome is the acceptor's side of the preface, and then serves.
 func (e *Endpoint) welcome(conn net.Conn) {
 	e.accepted.Add(1)
+	defer e.open.Add(-1)
+	if e.open.Add(1) > maxOpen {
+		_ = conn.Close() // it would cost the others
+		return
+	}
 	ctx, cancel := clock.WithTimeout(e.life, e.o.Clock, dialWithin)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // ends what waits for a hello
 	in := bufio.NewReaderSize(conn, pieceBytes)
 	peer, err := readHello(in)
-	if err != nil {
-		e.stranger(conn, err)
+	if err != nil && !errors.Is(err, errVersion) {
+		e.judge(err, "preface", conn.RemoteAddr().String())
+		_ = conn.Close() // nothing more can be said to it
 		return
 	}
+	if err == nil {
+		err = e.o.Check(peer)
+	}
 	verdict := ""
-	if refusal := e.o.Check(peer); refusal != nil {
-		verdict = refusal.Error()
+	if err != nil {
+		verdict = err.Error()
 		e.refused.Add(1)
-		e.complain("peer refused", conn.RemoteAddr().String(), refusal)
+		e.complain("peer refused", conn.RemoteAddr().String(), err)
 	}
 	if err := writeHello(conn, e.o.Self(), &verdict); err != nil || verdict != "" || !stop() {
 		_ = conn.Close() // it was told why, or is gone
@@ -105,14 +118,6 @@ func (e *Endpoint) welcome(conn net.Conn) {
 	}
 	cancel()
 	e.serve(newWire(conn, in, &e.held, e.limits), peer)
-}
-
-func (e *Endpoint) stranger(conn net.Conn, err error) {
-	if errors.Is(err, errFrame) {
-		e.malformed.Add(1)
-		e.complain("preface", conn.RemoteAddr().String(), err)
-	}
-	_ = conn.Close() // nothing more can be said to it
 }
 
 // serve reads calls until the connection ends, and waits for their handlers.
@@ -128,12 +133,7 @@ func (e *Endpoint) serve(w *wire, hello Hello) {
 	s := &server{e: e, w: w, ctx: ctx, peer: Peer{hello.Node, hello.Nonce}, slots: make(chan struct{}, e.o.MaxAtWork)}
 	s.tasks.Go(w.write)
 	err := s.read()
-	if errors.Is(err, errFrame) {
-		e.malformed.Add(1)
-		e.complain("calls", w.conn.RemoteAddr().String(), err)
-	} else if err == nil {
-		err = io.EOF
-	}
+	e.judge(err, "calls", w.conn.RemoteAddr().String())
 	w.end(err)
 	cancel()
 	s.tasks.Wait()
@@ -165,6 +165,7 @@ func (s *server) read() error {
 		h := s.e.handlers[f.method]
 		switch {
 		case h.handler == nil:
+			s.e.held.Add(-f.held)
 			s.answer(f.id, nil, errors.New("no such method"))
 		case h.mode == Inline:
 			s.run(s.ctx, h.handler, f)
@@ -180,6 +181,7 @@ func (s *server) spawn(h Handler, f frame) {
 	case s.slots <- struct{}{}:
 	default:
 		s.e.overloads.Add(1)
+		s.e.held.Add(-f.held)
 		s.answer(f.id, nil, overload{})
 		return
 	}
@@ -197,6 +199,7 @@ func (s *server) spawn(h Handler, f frame) {
 
 func (s *server) run(ctx context.Context, h Handler, f frame) {
 	body, err := h(ctx, &Request{From: s.peer, Method: f.method, Document: f.document, Body: f.body, Trace: f.trace})
+	s.e.held.Add(-f.held)
 	s.answer(f.id, body, err)
 }
 
@@ -204,6 +207,9 @@ func (s *server) run(ctx context.Context, h Handler, f frame) {
 // caller would wait for it in vain.
 func (s *server) answer(id uint64, body []byte, err error) {
 	f := frame{kind: kindAnswer, id: id, body: body}
+	if err == nil && int64(len(body)) > s.w.limits.message {
+		err = fmt.Errorf("%w: an answer of %d bytes, the limit is %d", ErrTooLarge, len(body), s.w.limits.message)
+	}
 	if err != nil {
 		text := err.Error()
 		f = frame{kind: kindError, id: id, body: []byte(text[:min(len(text), maxHello)])}

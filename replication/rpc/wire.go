@@ -24,7 +24,9 @@ type wire struct {
 	wake   chan struct{}
 	done   chan struct{}
 
-	pieces map[uint64][]byte // of the read loop alone
+	pieces  map[uint64][]byte // of the read loop alone
+	partial int64             // bytes in pieces
+	frames  atomic.Int64      // frames read so far
 }
 
 // limits bound what a connection and an endpoint hold.
@@ -52,7 +54,7 @@ func newWire(conn net.Conn, in *bufio.Reader, budget *atomic.Int64, l limits) *w
 func (w *wire) send(f *frame) error {
 	size := int64(len(f.body))
 	if size > w.limits.message {
-		return fmt.Errorf("message of %d bytes, the limit is %d", size, w.limits.message)
+		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, w.limits.message)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -135,7 +137,8 @@ func (w *wire) gather(buffer []byte) []byte {
 	return appendFrame(buffer, &m.head)
 }
 
-// read returns the next whole message.
+// read returns the next whole message. What it holds of the endpoint's memory is
+// the caller's to give back.
 func (w *wire) read() (frame, error) {
 	for {
 		b, err := readFrame(w.in)
@@ -146,20 +149,25 @@ func (w *wire) read() (frame, error) {
 		if err != nil {
 			return frame{}, err
 		}
+		w.frames.Add(1)
 		held := w.pieces[f.id]
-		if f.kind != kindPiece {
+		size := int64(len(held) + len(f.body))
+		switch {
+		case held != nil && size > w.limits.message:
+			return frame{}, fmt.Errorf("%w: pieces of more than %d bytes", errFrame, w.limits.message)
+		case f.kind != kindPiece:
 			if held != nil {
 				delete(w.pieces, f.id)
-				w.budget.Add(-int64(len(held)))
-				f.body = append(held, f.body...)
+				f.body, f.held = append(held, f.body...), int64(len(held))
+				w.partial -= f.held
 			}
 			return f, nil
-		}
-		if int64(len(held)+len(f.body)) > w.limits.message || w.budget.Load()+int64(len(f.body)) > w.limits.memory {
-			return frame{}, fmt.Errorf("%w: message above the limit", errFrame)
+		case w.partial+pieceBytes > w.limits.memory/2, w.budget.Load()+pieceBytes > w.limits.memory:
+			return frame{}, errMemory // half of it at most goes to one connection
 		}
 		w.pieces[f.id] = append(held, f.body...)
-		w.budget.Add(int64(len(f.body)))
+		w.partial += pieceBytes
+		w.budget.Add(pieceBytes)
 	}
 }
 
@@ -179,10 +187,8 @@ func (w *wire) end(err error) {
 
 // forget releases what the read loop held; it is called when that loop ends.
 func (w *wire) forget() {
-	for _, held := range w.pieces {
-		w.budget.Add(-int64(len(held)))
-	}
-	w.pieces = nil
+	w.budget.Add(-w.partial)
+	w.pieces, w.partial = nil, 0
 }
 
 // reason is why the connection ended.
