@@ -15,6 +15,10 @@
 // noted in it; a join into the hint gives it a new mark and clears the notes, so
 // that an answer about older content ends nothing.
 //
+// Targets are resolved at delivery: where one is no replica any more, every present
+// primary is a target. A holder that has become a replica joins its hint into the
+// object first, and the hint becomes a marker.
+//
 // A hint without an object is a marker of a primary: it stands for what the holder
 // itself stores under the key. Marker and object are written together, so the
 // object read after the marker holds at least what the marker was made for.

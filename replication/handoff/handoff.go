@@ -25,12 +25,13 @@ type Cluster interface {
 	Deliver(ctx context.Context, to ring.NodeID, bucket, key string, object *causal.Object) error
 }
 
-// Options are what a Handoff works with. Store, Cluster and Clock must be set.
+// Options are what a Handoff works with. Store, Cluster, Clock, Rand and Logger must
+// be set.
 type Options struct {
 	Store   *storage.Store
 	Cluster Cluster
 	Clock   clock.Clock
-	Rand    func() uint64
+	Rand    func() uint64 // safe for concurrent use
 	Logger  *slog.Logger
 
 	// InFlight is how many hints are on their way at once; 0 is 32: enough for the
@@ -41,9 +42,12 @@ type Options struct {
 	Pressure int64
 }
 
-// The pace of delivery.
+// The pace of delivery. A node that is back kicks a pass off; the others are for
+// what came too late for it. A pass reads every hint, so where it achieves nothing
+// the next one may wait; never so long that somebody would look for the reason.
 const (
-	passEvery     = 2 * time.Second // between passes when nothing kicks one off
+	passEvery     = 2 * time.Second
+	passSlowest   = 10 * time.Second
 	deliverWithin = 5 * time.Second
 )
 
@@ -107,24 +111,34 @@ func (h *Handoff) Oldest() (causal.Stamp, bool) {
 }
 
 func (h *Handoff) run() {
+	pause := passEvery
 	for h.life.Err() == nil {
 		if h.o.Store.HintStats().Count > 0 && h.o.Cluster.Document() != nil {
+			before := h.delivered.Load()
 			h.pass()
+			pause = min(2*pause, passSlowest)
+			if h.delivered.Load() > before {
+				pause = passEvery
+			}
 		}
-		h.wait()
+		if kicked := h.wait(pause); kicked {
+			pause = passEvery
+		}
 	}
 }
 
-// wait ends with a kick, after passEvery, or when delivery ends.
-func (h *Handoff) wait() {
+// wait ends with a kick, after pause, or when delivery ends.
+func (h *Handoff) wait(pause time.Duration) (kicked bool) {
 	tick := make(chan struct{})
-	timer := h.o.Clock.AfterFunc(passEvery, func() { close(tick) })
+	timer := h.o.Clock.AfterFunc(pause, func() { close(tick) })
 	defer timer.Stop()
 	select {
 	case <-h.kick:
+		return true
 	case <-tick:
 	case <-h.life.Done():
 	}
+	return false
 }
 
 // pass offers every hint once to whoever is up.
@@ -143,7 +157,12 @@ func (h *Handoff) pass() {
 		if oldest == 0 || record.Hint.Since < oldest {
 			oldest = record.Hint.Since
 		}
-		recipients := h.recipients(record)
+		primaries := h.primaries(record.Key)
+		if record.Hint.Object != nil && slices.Contains(primaries, h.o.Store.NodeID()) {
+			h.adopt(record.Key) // it is a marker in the next pass
+			continue
+		}
+		recipients := h.recipients(record.Hint, primaries)
 		if len(recipients) == 0 {
 			continue
 		}
@@ -158,135 +177,6 @@ func (h *Handoff) pass() {
 		})
 	}
 	h.oldest.Store(uint64(oldest))
-}
-
-// recipients are the primaries that should get a hint now: its targets first, and,
-// while a target stays away, the others, so that the copy is not this node's alone.
-func (h *Handoff) recipients(record storage.HintRecord) []ring.NodeID {
-	primaries := h.primaries(record.Key)
-	var recipients []ring.NodeID
-	away := false
-	for _, id := range targetsOf(record.Hint, primaries) {
-		switch {
-		case id == h.o.Store.NodeID() || slices.Contains(record.Hint.Noted, id):
-		case h.o.Cluster.Up(id):
-			recipients = append(recipients, id)
-		default:
-			away = true
-		}
-	}
-	if !away || record.Hint.Object == nil {
-		return recipients
-	}
-	for _, id := range primaries {
-		if id != h.o.Store.NodeID() && h.o.Cluster.Up(id) && !slices.Contains(record.Hint.Noted, id) && !slices.Contains(recipients, id) {
-			recipients = append(recipients, id)
-		}
-	}
-	return recipients
-}
-
-func (h *Handoff) primaries(key storage.Key) []ring.NodeID {
-	doc := h.o.Cluster.Document()
-	return doc.Entry(key.Position().Partition(doc.Partitions)).Serving
-}
-
-// targetsOf resolves a hint's targets at delivery: one that is no replica any more
-// means every present primary.
-func targetsOf(hint *storage.Hint, primaries []ring.NodeID) []ring.NodeID {
-	for _, id := range hint.Targets {
-		if !slices.Contains(primaries, id) {
-			return primaries
-		}
-	}
-	return hint.Targets
-}
-
-// offer sends one hint to its recipients and notes who holds it.
-func (h *Handoff) offer(record storage.HintRecord, recipients []ring.NodeID) {
-	ctx, cancel := clock.WithTimeout(h.life, h.o.Clock, deliverWithin)
-	defer cancel()
-	object := record.Hint.Object
-	if object == nil {
-		var err error
-		if object, err = h.o.Store.Read(ctx, record.Key); err != nil {
-			h.fault("object behind a marker cannot be read", err)
-			return
-		}
-	}
-	var holders []ring.NodeID
-	for _, id := range recipients {
-		if object != nil {
-			if err := h.o.Cluster.Deliver(ctx, id, record.Key.Bucket, record.Key.Key, object); err != nil {
-				h.failed.Add(1)
-				continue
-			}
-			h.delivered.Add(1)
-		}
-		holders = append(holders, id)
-	}
-	if len(holders) == 0 {
-		return
-	}
-	if err := h.note(ctx, record, holders); err != nil {
-		h.fault("hint cannot be noted", err)
-	}
-}
-
-// note enters who holds a hint's content, and ends it when that is enough. It is
-// not waited for: a note that a crash undoes costs one more delivery.
-func (h *Handoff) note(ctx context.Context, record storage.HintRecord, holders []ring.NodeID) error {
-	ended := false
-	_, err := h.o.Store.Write(ctx, record.Key, storage.KindHint, func(tx *storage.Tx) error {
-		ended = false
-		held := tx.Hint()
-		if held == nil || held.Mark != record.Hint.Mark {
-			return nil // ended, or joined into since: what was delivered is not all of it
-		}
-		next := *held
-		next.Noted = slices.Clone(held.Noted)
-		for _, id := range holders {
-			if !slices.Contains(next.Noted, id) {
-				next.Noted = append(next.Noted, id)
-			}
-		}
-		if h.enough(&next, tx.Partition().Entry.Serving) {
-			ended = true
-			tx.SetHint(nil)
-			return nil
-		}
-		tx.SetHint(&next)
-		return nil
-	})
-	if ended && err == nil {
-		h.ended.Add(1)
-	}
-	return err
-}
-
-// enough is the rule for when a hint ends.
-func (h *Handoff) enough(hint *storage.Hint, primaries []ring.NodeID) bool {
-	holds := func(id ring.NodeID) bool {
-		return slices.Contains(hint.Noted, id) || (id == h.o.Store.NodeID() && hint.Object == nil)
-	}
-	targets := targetsOf(hint, primaries)
-	if !slices.ContainsFunc(targets, func(id ring.NodeID) bool { return !holds(id) }) {
-		return true
-	}
-	if h.o.Store.HintStats().Count <= h.o.Pressure {
-		return false
-	}
-	others := 0
-	for _, id := range primaries {
-		if slices.Contains(targets, id) {
-			continue
-		}
-		if !holds(id) {
-			return false
-		}
-		others++
-	}
-	return others > 0 && others >= hint.W
 }
 
 func (h *Handoff) fault(what string, err error) {

@@ -1,0 +1,119 @@
+package handoff
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage"
+	"github.com/hengedb/henge/storage/causal"
+	"github.com/hengedb/henge/storage/clock"
+)
+
+// recipients are the primaries that should get a hint now: its targets first, and,
+// while a target stays away, the others, so that the copy is not this node's alone.
+func (h *Handoff) recipients(hint *storage.Hint, primaries []ring.NodeID) []ring.NodeID {
+	var recipients []ring.NodeID
+	away := false
+	for _, id := range targetsOf(hint, primaries) {
+		switch {
+		case id == h.o.Store.NodeID() || slices.Contains(hint.Noted, id):
+		case h.o.Cluster.Up(id):
+			recipients = append(recipients, id)
+		default:
+			away = true
+		}
+	}
+	if !away || hint.Object == nil {
+		return recipients
+	}
+	for _, id := range primaries {
+		if h.o.Cluster.Up(id) && !slices.Contains(hint.Noted, id) && !slices.Contains(recipients, id) {
+			recipients = append(recipients, id)
+		}
+	}
+	return recipients
+}
+
+func (h *Handoff) primaries(key storage.Key) []ring.NodeID {
+	doc := h.o.Cluster.Document()
+	return doc.Entry(key.Position().Partition(doc.Partitions)).Serving
+}
+
+// targetsOf resolves a hint's targets at delivery: one that is no replica any more
+// means every present primary.
+func targetsOf(hint *storage.Hint, primaries []ring.NodeID) []ring.NodeID {
+	for _, id := range hint.Targets {
+		if !slices.Contains(primaries, id) {
+			return primaries
+		}
+	}
+	return hint.Targets
+}
+
+// offer sends one hint to its recipients and notes who holds it.
+func (h *Handoff) offer(record storage.HintRecord, recipients []ring.NodeID) {
+	ctx, cancel := clock.WithTimeout(h.life, h.o.Clock, deliverWithin)
+	defer cancel()
+	object := record.Hint.Object
+	if object == nil {
+		var err error
+		if object, err = h.o.Store.Read(ctx, record.Key); err != nil {
+			h.fault("object behind a marker cannot be read", err)
+			return
+		}
+	}
+	holders := h.deliver(ctx, record.Key, object, recipients)
+	if len(holders) == 0 {
+		return
+	}
+	if err := h.note(h.life, record, holders); err != nil { // however little time the slowest left
+		h.fault("hint cannot be noted", err)
+	}
+}
+
+// deliver sends an object to all recipients at once and returns who holds it now:
+// one that is silent keeps nothing from the others.
+func (h *Handoff) deliver(ctx context.Context, key storage.Key, object *causal.Object, recipients []ring.NodeID) []ring.NodeID {
+	if object == nil {
+		return recipients // there is nothing that they could lack
+	}
+	var mu sync.Mutex
+	var holders []ring.NodeID
+	var sending sync.WaitGroup
+	for _, id := range recipients {
+		sending.Go(func() {
+			if err := h.o.Cluster.Deliver(ctx, id, key.Bucket, key.Key, object); err != nil {
+				h.failed.Add(1)
+				return
+			}
+			h.delivered.Add(1)
+			mu.Lock()
+			defer mu.Unlock()
+			holders = append(holders, id)
+		})
+	}
+	sending.Wait()
+	slices.Sort(holders)
+	return holders
+}
+
+// adopt joins the hint of a holder that has become a replica into its own copy, for
+// which the hint stands from then on.
+func (h *Handoff) adopt(key storage.Key) {
+	_, err := h.o.Store.Write(h.life, key, storage.KindRepair, func(tx *storage.Tx) error {
+		held := tx.Hint()
+		if held == nil || held.Object == nil || !slices.Contains(tx.Partition().Entry.Serving, h.o.Store.NodeID()) {
+			return nil
+		}
+		tx.SetObject(causal.Join(tx.Object(), held.Object))
+		marker := *held
+		marker.Object, marker.Noted, marker.Mark = nil, nil, h.o.Rand()
+		tx.SetHint(&marker)
+		return nil
+	})
+	if err != nil {
+		h.fault("hint cannot be joined into the object", err)
+	}
+}
