@@ -223,6 +223,16 @@ func (c *Coordinator) admit(ctx context.Context) (release func(), err error) {
 	}
 }
 
+// within bounds a request: it ends with its time, or with the coordinator.
+func (c *Coordinator) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := clock.WithTimeout(ctx, c.clock, d)
+	stop := context.AfterFunc(c.life, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
 // enter adds one to tasks, unless Close has begun.
 func (c *Coordinator) enter() bool {
 	c.closing.RLock()

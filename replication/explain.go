@@ -11,7 +11,6 @@ import (
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage"
 	"github.com/hengedb/henge/storage/causal"
-	"github.com/hengedb/henge/storage/clock"
 )
 
 // inspection is what a node tells about a key, everything but the values' bytes.
@@ -36,7 +35,7 @@ func (c *Coordinator) Explain(ctx context.Context, bucket, key string) (request.
 	if err != nil {
 		return request.Explanation{}, err
 	}
-	ctx, cancel := clock.WithTimeout(ctx, c.clock, q.knobs.timeout)
+	ctx, cancel := c.within(ctx, q.knobs.timeout)
 	defer cancel()
 	position := q.key.stored().Position()
 	doc := q.place.doc
@@ -80,7 +79,7 @@ func (c *Coordinator) inspectAll(ctx context.Context, q *query, nodes []ring.Nod
 			seen[i].inspection, seen[i].err = c.inspect(ctx, q.key)
 		default:
 			waiting++
-			c.rpc.Start(ctx, c.health.Target(id), rpc.Call{Method: methodInspect, Class: rpc.Small, Body: body}, i, replies)
+			c.rpc.Start(ctx, c.health.Target(id), rpc.Call{Method: methodInspect, Class: rpc.Small, Body: body, Within: q.knobs.timeout}, i, replies)
 		}
 	}
 	for range waiting {

@@ -11,7 +11,6 @@ import (
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage/causal"
-	"github.com/hengedb/henge/storage/clock"
 )
 
 // forwarded is a client's request on its one hop to a node that can coordinate it.
@@ -72,6 +71,7 @@ func (c *Coordinator) route(ctx context.Context, w *write) (request.Receipt, err
 		},
 	}
 	local := func(ctx context.Context) reply {
+		w.place = c.place(c.agent.Document(), w.key.stored().Position()) // some have turned out to be away
 		receipt, err := c.coordinate(ctx, w)
 		return reply{receipt: receipt, err: err}
 	}
@@ -91,6 +91,7 @@ func (c *Coordinator) routeGet(ctx context.Context, q *query) (request.Value, er
 		Read: &readKnobs{R: q.options.R, Strict: q.options.Strict, NoValue: q.options.NoValue},
 	}
 	local := func(ctx context.Context) reply {
+		q.place = c.place(c.agent.Document(), q.key.stored().Position()) // some have turned out to be away
 		value, err := c.answer(ctx, q)
 		return reply{value: value, err: err}
 	}
@@ -122,35 +123,45 @@ func (c *Coordinator) forward(ctx context.Context, p *placement, k knobs, leader
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f.ctx = ctx
+	return f.honest(f.run(p, k))
+}
+
+// run asks one leader after another.
+func (f *forwarding) run(p *placement, k knobs) reply {
 	for {
 		if answer, done := f.next(); done {
-			return f.own(p, answer)
+			return answer
 		}
 		if f.pending == 0 && len(f.leaders) == 0 {
 			return f.lost(p, request.ErrQuorum)
 		}
 		silence := make(chan struct{})
-		timer := c.clock.AfterFunc(k.cap(), func() { close(silence) })
-		answer, done := f.await(ctx, p, silence)
+		timer := f.c.clock.AfterFunc(k.cap(), func() { close(silence) })
+		answer, done := f.await(f.ctx, p, silence)
 		timer.Stop()
 		if done {
-			return f.own(p, answer)
+			return answer
 		}
 	}
 }
 
-// own stands by what coordinators that were asked before may have done: where one
-// of them may have minted, a refusal by the next does not undo it.
-func (f *forwarding) own(p *placement, answer reply) reply {
-	if answer.err == nil || !f.mayHold() || request.OutcomeOf(answer.err) != request.None {
-		return answer
+// honest keeps a refusal from saying that nothing was written when another
+// coordinator may have written it.
+func (f *forwarding) honest(answer reply) reply {
+	if answer.err != nil && f.sent && f.head.Verb != verbGet && request.OutcomeOf(answer.err) == request.None {
+		answer.err = &unsure{answer.err}
 	}
-	f.last = answer.err
-	return f.lost(p, request.ErrQuorum)
+	return answer
 }
 
-// mayHold reports whether the request is a write that some node may have begun.
-func (f *forwarding) mayHold() bool { return f.sent && f.head.Verb != verbGet }
+// unsure is a refusal by one coordinator of what another may have begun.
+type unsure struct{ err error }
+
+func (u *unsure) Error() string { return u.err.Error() + "; another coordinator may have written it" }
+func (u *unsure) Unwrap() error { return u.err }
+
+// WriteOutcome is what the refusal alone does not tell.
+func (u *unsure) WriteOutcome() request.Outcome { return request.Unknown }
 
 // forwarding is one request's way through its possible coordinators.
 type forwarding struct {
@@ -180,7 +191,7 @@ func (f *forwarding) next() (answer reply, done bool) {
 		answer = f.local(f.ctx)
 		return answer, true
 	}
-	f.head.Timeout = f.deadline.Sub(f.c.clock.Now())
+	f.head.Timeout = max(f.deadline.Sub(f.c.clock.Now()), time.Millisecond)
 	message, err := pack(f.head, f.body)
 	if err != nil {
 		return reply{err: err}, true
@@ -192,7 +203,7 @@ func (f *forwarding) next() (answer reply, done bool) {
 	if len(message) > bulkBytes {
 		class = rpc.Bulk
 	}
-	call := rpc.Call{Method: methodForward, Class: class, Body: message, Trace: f.head.Trace}
+	call := rpc.Call{Method: methodForward, Class: class, Body: message, Trace: f.head.Trace, Within: f.head.Timeout}
 	f.c.rpc.Start(f.ctx, f.c.health.Target(node), call, len(f.tried)-1, f.replies)
 	return reply{}, false
 }
@@ -239,10 +250,12 @@ func (f *forwarding) take(r rpc.Reply) (answer reply, done bool) {
 		f.sent = f.sent || request.OutcomeOf(answer.err) == request.Unknown
 	case errors.As(r.Err, &remote):
 		a.result, a.detail, f.last = request.ResultRefused, r.Err.Error(), r.Err
-	default:
+	case errors.Is(r.Err, rpc.ErrUnreachable), errors.Is(r.Err, rpc.ErrBroken), errors.Is(r.Err, rpc.ErrRefused):
 		a.result, a.detail, f.last = request.ResultUnreachable, r.Err.Error(), nil
-		f.sent = f.sent || !errors.Is(r.Err, rpc.ErrUnreachable)
+		f.sent = f.sent || errors.Is(r.Err, rpc.ErrBroken)
 		f.c.health.Failed(a.node, r.Err.Error())
+	default: // the request itself has ended
+		a.result, a.detail, f.last, f.sent = request.ResultTimeout, r.Err.Error(), nil, true
 	}
 	return reply{}, false
 }
@@ -271,18 +284,16 @@ func (f *forwarding) markSilent() {
 }
 
 // lost is the failure when no coordinator gave an answer that stands. The last
-// one's own words are better than a count of silent nodes, unless they deny what an
-// earlier one may have done.
+// one's own words are better than a count of silent nodes.
 func (f *forwarding) lost(p *placement, cause error) reply {
-	denies := f.mayHold() && request.OutcomeOf(f.last) == request.None
-	if f.last != nil && !denies && !errors.Is(cause, request.ErrTimeout) {
+	if f.last != nil && !errors.Is(cause, request.ErrTimeout) {
 		return reply{err: f.last}
 	}
 	f.c.counters.QuorumsLost.Add(1)
 	err := &request.QuorumError{
 		Op: f.head.Verb, Bucket: f.head.Bucket, Key: string(f.head.Key), Outcome: request.None, Need: 1,
 	}
-	if f.mayHold() {
+	if f.sent && f.head.Verb != verbGet {
 		err.Outcome = request.Unknown
 	}
 	if f.last != nil {
@@ -320,9 +331,9 @@ func (c *Coordinator) serveForward(ctx context.Context, req *rpc.Request) ([]byt
 		return encodeReply(reply{err: err})
 	}
 	defer release()
-	ctx, cancel := clock.WithTimeout(ctx, c.clock, head.Timeout)
+	ctx, cancel := c.within(ctx, head.Timeout)
 	defer cancel()
-	return encodeReply(c.runForwarded(ctx, head, slices.Clone(value)))
+	return encodeReply(c.runForwarded(ctx, head, value))
 }
 
 func (c *Coordinator) runForwarded(ctx context.Context, head forwarded, value []byte) (answer reply) {

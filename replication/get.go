@@ -9,7 +9,6 @@ import (
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage/causal"
-	"github.com/hengedb/henge/storage/clock"
 )
 
 // query is one get on its way through the coordinator.
@@ -44,7 +43,7 @@ func (c *Coordinator) Get(ctx context.Context, bucket, key string, o request.Rea
 	if err != nil {
 		return request.Value{}, err
 	}
-	ctx, cancel := clock.WithTimeout(ctx, c.clock, q.knobs.timeout)
+	ctx, cancel := c.within(ctx, q.knobs.timeout)
 	defer cancel()
 	value, err := c.routeGet(ctx, q)
 	c.logSlow(verbGet, q.key, o.Trace, started, value.Answers.Replicas, err)
@@ -126,6 +125,7 @@ func (c *Coordinator) consult(ctx context.Context, q *query, digest causal.Diges
 		c: c, ctx: ctx, method: methodRead, class: rpc.Small, trace: q.options.Trace,
 		cap: q.knobs.cap(), want: q.knobs.need, tally: tally{need: q.knobs.need}, role: q.place.role,
 		reserve: c.reserve(&q.place, q.knobs.strict, nil),
+		until:   c.clock.Now().Add(q.knobs.timeout),
 	}
 	for _, id := range q.place.up {
 		if id != c.self {

@@ -169,3 +169,34 @@ func TestMessageFlags(t *testing.T) {
 		t.Errorf("decoded %+v from %+v", got, m)
 	}
 }
+
+// Requests that travel as JSON before raw bytes.
+func FuzzUnpack(f *testing.F) {
+	for _, head := range []any{
+		forwarded{Verb: verbPut, Bucket: "b", Key: []byte("k"), Latest: 7, Write: &writeKnobs{W: request.All}},
+		forwarded{Verb: verbGet, Bucket: "b", Key: []byte("k"), Read: &readKnobs{R: 2}},
+		scanRequest{Bucket: "b", Prefix: []byte("p"), Last: 9},
+	} {
+		b, err := pack(head, []byte("value"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var head forwarded
+		if rest, err := unpack(b, &head); err == nil {
+			again, err := pack(head, rest)
+			if err != nil {
+				t.Fatalf("pack what was unpacked: %v", err)
+			}
+			var second forwarded
+			if _, err := unpack(again, &second); err != nil {
+				t.Errorf("unpack what was packed: %v", err)
+			}
+		}
+		var wanted scanRequest
+		_, _ = unpack(b, &wanted)
+	})
+}

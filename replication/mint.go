@@ -43,7 +43,7 @@ type minted struct {
 
 // errStale says that the layout moved under a request (R3); it starts anew with
 // the newer document.
-var errStale = errors.New("the partition's entry has changed")
+var errStale = fmt.Errorf("%w: the partition's entry has changed", request.ErrNotReady)
 
 // mint puts the write into this node's own copy: the object of a primary, the hint
 // of a fallback. It is one local read and one local commit, under the key's lock.

@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -49,7 +50,7 @@ func (c *Coordinator) change(ctx context.Context, verb string, key keyName, valu
 	if err != nil {
 		return request.Receipt{}, err
 	}
-	ctx, cancel := clock.WithTimeout(ctx, c.clock, w.knobs.timeout)
+	ctx, cancel := c.within(ctx, w.knobs.timeout)
 	defer cancel()
 	receipt, err := c.route(ctx, w)
 	c.logSlow(w.verb, key, w.options.Trace, started, receipt.Results, err)
@@ -59,6 +60,9 @@ func (c *Coordinator) change(ctx context.Context, verb string, key keyName, valu
 // coordinate runs the write on this node: who holds it, ask them, wait for enough,
 // settle the rest behind the answer.
 func (c *Coordinator) coordinate(ctx context.Context, w *write) (request.Receipt, error) {
+	if w.knobs.strict && !w.place.holds {
+		return request.Receipt{}, errStale // only a primary's copy counts
+	}
 	for attempt := 0; ; attempt++ {
 		if w.delete && w.seen == nil {
 			if nothing, receipt, err := c.readBeforeDelete(ctx, w); err != nil || nothing {
@@ -163,6 +167,7 @@ func (c *Coordinator) ship(w *write, m *minted, others []member) *round {
 		tally: tally{need: w.knobs.need}, role: w.place.role,
 		reserve: c.reserve(&w.place, w.knobs.strict, others),
 	}
+	r.until = c.clock.Now().Add(w.knobs.timeout)
 	r.ctx, r.cancel = clock.WithTimeout(c.life, c.clock, w.knobs.timeout)
 	request := joinRequest{unsynced: w.knobs.unsynced, w: w.knobs.need, key: w.key, object: m.object}
 	r.body = func(a *ask) []byte {
@@ -202,6 +207,9 @@ func acceptJoin(a *ask, self ring.NodeID, unsynced bool, body []byte) error {
 		return errMessage
 	}
 	a.durable = body[0]&answerSynced != 0
+	if !a.durable && !unsynced {
+		return fmt.Errorf("%w: acknowledged before the sync", errMessage)
+	}
 	return nil
 }
 

@@ -2,6 +2,8 @@ package replication
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
@@ -55,8 +57,16 @@ func (c *Coordinator) repairNode(key keyName, node ring.NodeID, object *causal.O
 // holds it on disk. Read repair and hinted handoff send through it.
 func (c *Coordinator) Deliver(ctx context.Context, to ring.NodeID, bucket, key string, object *causal.Object) error {
 	body := (&joinRequest{repair: true, key: keyName{bucket, key}, object: object}).encode()
-	answer, err := c.rpc.Call(ctx, c.health.Target(to), rpc.Call{Method: methodJoin, Class: rpc.Bulk, Body: body})
-	if err != nil {
+	call := rpc.Call{Method: methodJoin, Class: rpc.Bulk, Body: body, Within: deliverWithin}
+	answer, err := c.rpc.Call(ctx, c.health.Target(to), call)
+	switch {
+	case errors.Is(err, rpc.ErrUnreachable), errors.Is(err, rpc.ErrBroken), errors.Is(err, rpc.ErrRefused):
+		c.health.Failed(to, err.Error())
+		return err
+	case errors.Is(err, context.DeadlineExceeded):
+		c.health.Failed(to, reasonTimeout)
+		return err
+	case err != nil:
 		return err
 	}
 	if len(answer) != 1 || answer[0]&answerSynced == 0 {
@@ -64,6 +74,9 @@ func (c *Coordinator) Deliver(ctx context.Context, to ring.NodeID, bucket, key s
 	}
 	return nil
 }
+
+// deliverWithin is how long a node may work on what nobody waits for.
+const deliverWithin = 5 * time.Second
 
 // classOf sends large objects over the bulk connection, so that no small call
 // waits behind them.

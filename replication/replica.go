@@ -96,9 +96,12 @@ func (c *Coordinator) joinTx(tx *storage.Tx, m *joinRequest, senderDocument uint
 	return nil
 }
 
-// joinOwn joins an object into this node's own copy.
+// joinOwn joins an object into this node's own copy, as long as it is a replica.
 func (c *Coordinator) joinOwn(ctx context.Context, key keyName, object *causal.Object, kind storage.WriteKind) (*storage.Commit, error) {
 	return c.store.Write(ctx, key.stored(), kind, func(tx *storage.Tx) error {
+		if !slices.Contains(tx.Partition().Entry.Serving, c.self) {
+			return errStale
+		}
 		tx.SetObject(causal.Join(tx.Object(), object))
 		return nil
 	})

@@ -57,8 +57,10 @@ type round struct {
 	want    int // how many nodes should take part: R of a get, N of a put
 	tally   tally
 	asks    []*ask
+	until   time.Time            // nobody works on it any more
 	spares  []ring.NodeID        // in a read: primaries not asked yet, in order
 	reserve func() []ring.NodeID // finds who may be asked after them, once somebody is wanted; nil: nobody
+	patient bool                 // the work is heavy: silence is no sign of death
 	body    func(*ask) []byte
 	accept  func(*ask, []byte) error // reads an answer; an error makes it a refusal
 	role    func(ring.NodeID) request.Role
@@ -97,12 +99,15 @@ func (r *round) send(node ring.NodeID, targets []ring.NodeID) {
 func (r *round) call(tag int) {
 	a := r.asks[tag]
 	r.c.counters.Messages.Add(1)
-	call := rpc.Call{Method: r.method, Class: r.class, Body: r.body(a), Trace: r.trace}
+	call := rpc.Call{
+		Method: r.method, Class: r.class, Body: r.body(a), Trace: r.trace,
+		Within: max(r.until.Sub(r.c.clock.Now()), time.Microsecond),
+	}
 	r.c.rpc.Start(r.ctx, r.c.health.Target(a.node), call, tag, r.replies)
 }
 
-// callReserve brings in the fallbacks once nobody else is left to ask. Most rounds
-// never need them: walking the ring for them would cost each request.
+// callReserve finds out who else could be asked, once nobody else is left. Most
+// rounds never need them: walking the ring for them would cost each request.
 func (r *round) callReserve() {
 	if len(r.spares) > 0 || r.reserve == nil {
 		return
@@ -111,11 +116,12 @@ func (r *round) callReserve() {
 	r.tally.spare = len(r.spares)
 }
 
-// next asks the next spare node in the place of a, which failed or is silent.
-func (r *round) next(a *ask) {
+// next asks the next spare node in the place of a, which failed or is silent. It
+// reports false when there is none.
+func (r *round) next(a *ask) bool {
 	r.callReserve()
 	if len(r.spares) == 0 {
-		return
+		return false
 	}
 	a.stoodIn = true
 	node := r.spares[0]
@@ -130,16 +136,12 @@ func (r *round) next(a *ask) {
 	}
 	r.send(node, targets)
 	r.watch()
+	return true
 }
 
 // fill asks spare nodes at once when those that were asked are too few.
 func (r *round) fill() {
-	for r.tally.got+r.tally.pending < r.tally.need {
-		r.callReserve()
-		if len(r.spares) == 0 {
-			return
-		}
-		r.next(&ask{role: request.Fallback})
+	for r.tally.got+r.tally.pending < r.tally.need && r.next(&ask{role: request.Fallback}) {
 	}
 }
 
@@ -148,7 +150,7 @@ func (r *round) wait(ctx context.Context) error {
 	r.watch()
 	defer func() { r.timer.Stop() }()
 	for !r.tally.met() {
-		if r.tally.lost() {
+		if r.tally.lost() && !r.ownPending() {
 			return request.ErrQuorum
 		}
 		select {
@@ -162,6 +164,12 @@ func (r *round) wait(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// ownPending reports whether this node's own part is still to come: its disk is
+// near, and an error that leaves out what the coordinator holds tells too little.
+func (r *round) ownPending() bool {
+	return len(r.asks) > 0 && r.asks[0].node == r.c.self && r.asks[0].state == askPending
 }
 
 // finish takes in the answers that nobody waits for any more.
@@ -226,14 +234,22 @@ func (r *round) take(reply rpc.Reply) {
 func (r *round) explain(a *ask, err error) (result request.Result, detail string) {
 	var remote *rpc.RemoteError
 	switch {
-	case errors.As(err, &remote), errors.Is(err, errMessage), a.node == r.c.self:
+	case errors.As(err, &remote), errors.Is(err, errMessage), errors.Is(err, rpc.ErrTooLarge), a.node == r.c.self:
 		return request.ResultRefused, err.Error()
 	case errors.Is(err, rpc.ErrUnreachable), errors.Is(err, rpc.ErrBroken), errors.Is(err, rpc.ErrRefused):
 		r.c.health.Failed(a.node, err.Error())
 		return request.ResultUnreachable, err.Error()
 	}
-	r.c.health.Failed(a.node, reasonTimeout)
+	r.silent(a, a.elapsed)
 	return request.ResultTimeout, ""
+}
+
+// silent tells the health view of a node that did not answer for so long. What a
+// caller's own haste cut short is no news of the node.
+func (r *round) silent(a *ask, lasted time.Duration) {
+	if lasted >= silenceCap && !r.patient {
+		r.c.health.Failed(a.node, reasonCap)
+	}
 }
 
 // replaceSilent marks who has been silent beyond the cap as away, and asks others
@@ -247,20 +263,13 @@ func (r *round) replaceSilent() {
 			r.tally.pending--
 			r.tally.silent++
 			r.c.counters.Silent.Add(1)
-			if a.node != r.c.self {
-				r.c.health.Failed(a.node, reasonCap)
-			}
+			r.silent(a, now.Sub(a.started))
 		}
 		if a.state == askSilent && !a.stoodIn {
 			silent = append(silent, a)
 		}
 	}
-	for len(silent) > 0 && r.tally.short() > 0 {
-		r.callReserve()
-		if len(r.spares) == 0 {
-			break
-		}
-		r.next(silent[0])
+	for len(silent) > 0 && r.tally.short() > 0 && r.next(silent[0]) {
 		silent = silent[1:]
 	}
 	if r.tally.pending > 0 {

@@ -12,7 +12,6 @@ import (
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage/causal"
-	"github.com/hengedb/henge/storage/clock"
 )
 
 // Scan lists a bucket's keys in ring order: partition after partition, each from as
@@ -115,7 +114,7 @@ func (s *scan) more() bool { return int(s.partition) < s.doc.Partitions }
 
 // page reads one page of the present partition from R primaries and moves on.
 func (s *scan) page(ctx context.Context) ([]scanRow, error) {
-	ctx, cancel := clock.WithTimeout(ctx, s.c.clock, s.knobs.timeout)
+	ctx, cancel := s.c.within(ctx, s.knobs.timeout)
 	defer cancel()
 	_, last := s.partition.Range(s.doc.Partitions)
 	wanted := scanRequest{
@@ -140,8 +139,8 @@ func (s *scan) page(ctx context.Context) ([]scanRow, error) {
 func (s *scan) gather(ctx context.Context, wanted scanRequest) ([]scanPage, error) {
 	place := s.c.place(s.doc, wanted.Last)
 	r := &round{
-		c: s.c, ctx: ctx, method: methodScan, class: rpc.Bulk, cap: s.knobs.timeout, want: s.knobs.need,
-		tally: tally{need: s.knobs.need}, role: place.role,
+		c: s.c, ctx: ctx, method: methodScan, class: rpc.Bulk, cap: s.knobs.timeout / 3, want: s.knobs.need,
+		tally: tally{need: s.knobs.need}, role: place.role, until: s.c.clock.Now().Add(s.knobs.timeout), patient: true,
 	}
 	for _, id := range place.up {
 		if id != s.c.self {
@@ -157,7 +156,9 @@ func (s *scan) gather(ctx context.Context, wanted scanRequest) ([]scanPage, erro
 	r.body = func(*ask) []byte { return body }
 	r.accept = func(_ *ask, body []byte) error {
 		page, err := decodePage(body, s.bucket.Name)
-		pages = append(pages, page)
+		if err == nil {
+			pages = append(pages, page)
+		}
 		return err
 	}
 	r.start()

@@ -1,0 +1,138 @@
+package replication
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/storage"
+)
+
+// A write with the context of a read replaces exactly what that read saw; one
+// without, what its coordinator holds.
+func TestContextsDecideWhatAWriteReplaces(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		key, p, _ := c.key(0)
+		all := request.WriteOptions{W: request.All}
+		first := p[0].mustPut(t, key, "a", all)
+		p[1].mustPut(t, key, "b", all) // has seen "a"
+		p[0].mustGet(t, key, "b", request.ReadOptions{R: request.All})
+		p[2].mustPut(t, key, "c", request.WriteOptions{W: request.All, Context: first.Context}) // has not seen "b"
+		v := p[1].mustGet(t, key, "b+c", request.ReadOptions{R: request.All})
+		p[0].mustPut(t, key, "d", request.WriteOptions{W: request.All, Context: v.Context})
+		p[1].mustGet(t, key, "d", request.ReadOptions{R: request.All})
+		other, q, _ := c.key(1)
+		if _, err := q[0].Put(t.Context(), "default", other, nil, request.WriteOptions{Context: v.Context}); !errors.Is(err, request.ErrBadContext) {
+			t.Errorf("a context of another key: %v", err)
+		}
+	})
+}
+
+// A delete without context deletes what a read at R finds, not only what its
+// coordinator holds, and what it could not see stays.
+func TestADeleteWithoutContextReadsFirst(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		key, p, _ := c.key(0)
+		c.cut(p[0], p[1], p[2])
+		p[1].mustPut(t, key, "v", request.WriteOptions{})
+		time.Sleep(2 * time.Second) // what is owed is known by then
+		forget(t, key, p...)
+		if r, err := p[1].Delete(t.Context(), "default", "nothing", request.WriteOptions{}); err != nil || r.Context != "" {
+			t.Errorf("delete of nothing: %+v, %v", r, err)
+		}
+		c.mend(p[0], p[1])
+		c.mend(p[0], p[2])
+		time.Sleep(5 * time.Second)
+		if got := p[0].holds(t, key); got != "" {
+			t.Fatalf("the coordinator holds %q already", got)
+		}
+		if _, err := p[0].Delete(t.Context(), "default", key, request.WriteOptions{W: request.All}); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range p {
+			if got := n.holds(t, key); got != "†" {
+				t.Errorf("%s holds %q", n.host, got)
+			}
+		}
+	})
+}
+
+// forget drops the hints of a key, which would bring nodes up to date by themselves.
+func forget(t *testing.T, key string, nodes ...*testNode) {
+	t.Helper()
+	for _, n := range nodes {
+		_, err := n.store.Write(t.Context(), storage.Key{Bucket: "default", Key: key}, storage.KindHint, func(tx *storage.Tx) error {
+			tx.SetHint(nil)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// An operation that is known mints nothing, through whichever coordinator it comes
+// again, and whatever its preconditions say by then.
+func TestARetryMintsNothing(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		key, p, _ := c.key(0)
+		o := request.WriteOptions{W: request.All, OpID: "op", IfNoneMatch: "*"}
+		first := p[0].mustPut(t, key, "v", o)
+		for _, n := range p {
+			again := n.mustPut(t, key, "v", o)
+			if again.ETag != first.ETag || again.Siblings != 1 || again.Acks != 3 || again.Durable != 3 {
+				t.Errorf("retry at %s: %+v, want what the first made", n.host, again)
+			}
+		}
+		if _, err := p[1].Put(t.Context(), "default", key, []byte("other"), o); !errors.Is(err, request.ErrPrecondition) {
+			t.Errorf("the same name with another body is another operation: %v", err)
+		}
+		if o, err := p[0].store.Read(t.Context(), storage.Key{Bucket: "default", Key: key}); err != nil || len(o.Context.Dots()) != 1 {
+			t.Errorf("dots %v, %v; want one", o.Context.Dots(), err)
+		}
+	})
+}
+
+// A repair joins: a replica that knows something else keeps it.
+func TestReadRepairJoinsWhatReplicasHold(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		key, p, _ := c.key(0)
+		c.cut(p[0], p[1], p[2])
+		p[0].mustPut(t, key, "a", request.WriteOptions{W: 1})
+		p[1].mustPut(t, key, "b", request.WriteOptions{W: 2})
+		time.Sleep(2 * time.Second) // what is owed is known by then
+		forget(t, key, p...)
+		c.mend(p[0], p[1])
+		c.mend(p[0], p[2])
+		time.Sleep(5 * time.Second)
+		if p[0].holds(t, key) != "a" || p[1].holds(t, key) != "b" {
+			t.Fatalf("%q and %q: repaired already", p[0].holds(t, key), p[1].holds(t, key))
+		}
+		p[2].mustGet(t, key, "a+b", request.ReadOptions{R: request.All})
+		synctest.Wait()
+		for _, n := range p {
+			if got := n.holds(t, key); got != "a+b" {
+				t.Errorf("%s holds %q", n.host, got)
+			}
+		}
+		if repairs := p[2].Counters().Repairs.Load(); repairs != 3 {
+			t.Errorf("%d copies were repaired, want all three", repairs)
+		}
+	})
+}
+
+// What a node is sent is joined into what it holds, however old it is.
+func TestADeliveryNeverOverwrites(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		key, p, _ := c.key(0)
+		p[0].mustPut(t, key, "new", request.WriteOptions{W: request.All})
+		if err := p[0].Deliver(t.Context(), p[1].self, "default", key, sampleOf(p[0].agent.Document())); err != nil {
+			t.Fatal(err)
+		}
+		if got := p[1].holds(t, key); got != "new+x" {
+			t.Errorf("the node holds %q", got)
+		}
+	})
+}

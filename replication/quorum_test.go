@@ -1,0 +1,194 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hengedb/henge/replication/request"
+)
+
+func TestAnyNodeServesAnyRequest(t *testing.T) {
+	inCluster(t, 5, func(t *testing.T, c *cluster) {
+		for i, n := range c.nodes {
+			key, primaries, _ := c.key(i)
+			r := n.mustPut(t, key, "v", request.WriteOptions{W: request.All})
+			if r.Replicas != 3 || r.Acks != 3 || r.Primary != 3 || r.Durable != 3 || r.Hinted != 0 {
+				t.Errorf("receipt %+v, want 3/3", r)
+			}
+			for _, p := range primaries {
+				if got := p.holds(t, key); got != "v" {
+					t.Errorf("%s holds %q", p.host, got)
+				}
+			}
+			for _, reader := range c.nodes {
+				reader.mustGet(t, key, "v", request.ReadOptions{R: request.All})
+			}
+		}
+	})
+}
+
+func TestAPutCostsOneMessageToEachOtherReplicaAndAGetOne(t *testing.T) {
+	inCluster(t, 5, func(t *testing.T, c *cluster) {
+		key, p, _ := c.key(0)
+		p[0].mustPut(t, key, "v", request.WriteOptions{})
+		if got := p[0].Counters().Messages.Load(); got != 2 {
+			t.Errorf("a put cost %d messages, want 2", got)
+		}
+		p[0].mustGet(t, key, "v", request.ReadOptions{})
+		if got := p[0].Counters().Messages.Load(); got != 3 {
+			t.Errorf("a get at r=2 cost %d messages, want 1", got-2)
+		}
+	})
+}
+
+// A primary dies that everybody believes to be alive: its connections are refused,
+// and the next of the preference list takes its place in the very same request.
+func TestADeathNobodyKnowsOfYetCostsNoRequestAndNoTime(t *testing.T) {
+	for name, tc := range map[string]struct {
+		dead   int
+		strict bool
+		ok     bool
+	}{
+		"one dead, all three wanted":               {dead: 1, ok: true},
+		"two dead, all three wanted":               {dead: 2, ok: true},
+		"one dead, three primaries wanted: strict": {dead: 1, strict: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, 5, func(t *testing.T, c *cluster) {
+				key, p, _ := c.key(0)
+				other, q, _ := c.key(1)
+				p[0].mustPut(t, key, "v", request.WriteOptions{W: request.All})
+				q[0].mustPut(t, other, "v", request.WriteOptions{W: request.All})
+				for _, dead := range p[1 : 1+tc.dead] {
+					c.net.Kill(dead.host)
+				}
+				started := time.Now()
+				_, err := p[0].Get(t.Context(), "default", key, request.ReadOptions{R: request.All, Strict: request.SwitchOf(tc.strict)})
+				if (err == nil) != tc.ok {
+					t.Errorf("get: %v", err)
+				}
+				for _, dead := range p[1 : 1+tc.dead] { // the view is fresh again
+					p[0].health.mu.Lock()
+					p[0].health.nodes[dead.self].Up = true
+					p[0].health.publishLocked()
+					p[0].health.mu.Unlock()
+				}
+				r, err := p[0].Put(t.Context(), "default", key, []byte("w"), request.WriteOptions{W: request.All, Strict: request.SwitchOf(tc.strict)})
+				if (err == nil) != tc.ok || tc.ok && (r.Acks != 3 || r.Primary != 3-tc.dead || r.Hinted != tc.dead) {
+					t.Errorf("put: %+v, %v", r, err)
+				}
+				if !tc.ok && request.OutcomeOf(err) != request.Unknown {
+					t.Errorf("outcome %v of a put that two hold", request.OutcomeOf(err))
+				}
+				if took := time.Since(started); took > 0 {
+					t.Errorf("that took %v, want no time", took)
+				}
+			})
+		})
+	}
+}
+
+func TestASilentReplicaIsReplacedAtTheCap(t *testing.T) {
+	inCluster(t, 5, func(t *testing.T, c *cluster) {
+		key, p, _ := c.key(0)
+		p[0].mustPut(t, key, "v", request.WriteOptions{W: request.All})
+		c.cut(p[1], c.nodes...)
+		started := time.Now()
+		p[0].mustGet(t, key, "v", request.ReadOptions{R: request.All})
+		if took := time.Since(started); took != silenceCap {
+			t.Errorf("the get took %v, want the cap", took)
+		}
+		r := p[0].mustPut(t, key, "w", request.WriteOptions{W: request.All})
+		if r.Acks != 3 || r.Primary != 2 || r.Hinted != 1 || time.Since(started) != silenceCap {
+			t.Errorf("the put after it: %+v after %v", r, time.Since(started)-silenceCap)
+		}
+	})
+}
+
+// What a client's haste cuts short says nothing of the nodes it asked.
+func TestAHastyClientMarksNobodyAsAway(t *testing.T) {
+	for name, hasty := range map[string]func(n *testNode, key string){
+		"it gives up": func(n *testNode, key string) {
+			ctx, cancel := context.WithCancel(context.Background())
+			time.AfterFunc(10*time.Millisecond, cancel)
+			_, _ = n.Get(ctx, "default", key, request.ReadOptions{R: request.All})
+		},
+		"it has little time": func(n *testNode, key string) {
+			_, _ = n.Get(context.Background(), "default", key, request.ReadOptions{R: request.All, Timeout: 30 * time.Millisecond})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 10 { // what the reply and the end say comes at one instant
+				inCluster(t, 3, func(t *testing.T, c *cluster) {
+					key, p, _ := c.key(0)
+					p[0].mustPut(t, key, "v", request.WriteOptions{W: request.All})
+					c.cut(p[0], p[1], p[2])
+					hasty(p[0], key)
+					synctest.Wait()
+					if !p[0].Up(p[1].self) || !p[0].Up(p[2].self) {
+						t.Error("a node is away for it")
+					}
+				})
+			}
+		})
+	}
+}
+
+func TestAcknowledgementsBeforeTheSyncDoNotCount(t *testing.T) {
+	for name, tc := range map[string]struct {
+		unsynced bool
+		body     []byte
+		ok       bool
+	}{
+		"after the sync":                         {body: []byte{answerSynced}, ok: true},
+		"before it, where a synced put asked":    {body: []byte{0}},
+		"before it, where an unsynced put asked": {unsynced: true, body: []byte{0}, ok: true},
+		"nothing that could be told apart":       {unsynced: true, body: nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := &ask{node: 2}
+			if err := acceptJoin(a, 1, tc.unsynced, tc.body); (err == nil) != tc.ok || err != nil && !errors.Is(err, errMessage) {
+				t.Errorf("accepted: %v", err)
+			}
+			if tc.ok && a.durable == tc.unsynced {
+				t.Errorf("durable %v", a.durable)
+			}
+		})
+	}
+}
+
+func TestCloseEndsRequestsAtWork(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		key, p, _ := c.key(0)
+		p[0].mustPut(t, key, "v", request.WriteOptions{W: request.All})
+		c.cut(p[0], p[1], p[2])
+		failed := make(chan error, 2)
+		go func() {
+			_, err := p[0].Get(t.Context(), "default", key, request.ReadOptions{R: request.All, Timeout: time.Minute})
+			failed <- err
+		}()
+		go func() {
+			_, err := p[0].Put(t.Context(), "default", key, nil, request.WriteOptions{W: request.All, Timeout: time.Minute})
+			failed <- err
+		}()
+		synctest.Wait()
+		started := time.Now()
+		if err := p[0].Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		if took := time.Since(started); took > 0 {
+			t.Errorf("closing took %v", took)
+		}
+		for range 2 {
+			if err := <-failed; !errors.Is(err, request.ErrQuorum) {
+				t.Errorf("a request at work: %v", err)
+			}
+		}
+		if _, err := p[0].Get(t.Context(), "default", key, request.ReadOptions{}); !errors.Is(err, request.ErrNotReady) {
+			t.Errorf("a request afterwards: %v", err)
+		}
+	})
+}
