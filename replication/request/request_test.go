@@ -101,6 +101,9 @@ func TestCounts(t *testing.T) {
 			t.Errorf("ParseCount(%q) = %v", text, c)
 		}
 	}
+	if got, err := Quorum.Resolve(4); got != 3 || err != nil {
+		t.Errorf("a quorum of 4 is %d, %v; want 3", got, err)
+	}
 	if _, err := Count(-7).Resolve(3); !errors.Is(err, ErrBadKnob) {
 		t.Errorf("-7: %v", err)
 	}
