@@ -1,9 +1,7 @@
 package handoff
 
 import (
-	"context"
 	"slices"
-	"sync"
 
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage"
@@ -54,48 +52,42 @@ func targetsOf(hint *storage.Hint, primaries []ring.NodeID) []ring.NodeID {
 
 // offer sends one hint to its recipients and notes who holds it.
 func (h *Handoff) offer(record storage.HintRecord, recipients []ring.NodeID) {
-	ctx, cancel := clock.WithTimeout(h.life, h.o.Clock, deliverWithin)
-	defer cancel()
 	object := record.Hint.Object
 	if object == nil {
 		var err error
-		if object, err = h.o.Store.Read(ctx, record.Key); err != nil {
+		if object, err = h.o.Store.Read(h.life, record.Key); err != nil {
 			h.fault("object behind a marker cannot be read", err)
 			return
 		}
 	}
-	holders := h.deliver(ctx, record.Key, object, recipients)
+	holders := h.deliver(record.Key, object, recipients)
 	if len(holders) == 0 {
 		return
 	}
-	if err := h.note(h.life, record, holders); err != nil { // however little time the slowest left
+	if err := h.note(record, holders); err != nil {
 		h.fault("hint cannot be noted", err)
 	}
 }
 
-// deliver sends an object to all recipients at once and returns who holds it now:
-// one that is silent keeps nothing from the others.
-func (h *Handoff) deliver(ctx context.Context, key storage.Key, object *causal.Object, recipients []ring.NodeID) []ring.NodeID {
+// deliver sends an object to one recipient after the other, so that a simulation
+// sees one order, and returns who holds it now. Each has its own time: one that is
+// silent keeps nothing from the others.
+func (h *Handoff) deliver(key storage.Key, object *causal.Object, recipients []ring.NodeID) []ring.NodeID {
 	if object == nil {
 		return recipients // there is nothing that they could lack
 	}
-	var mu sync.Mutex
 	var holders []ring.NodeID
-	var sending sync.WaitGroup
 	for _, id := range recipients {
-		sending.Go(func() {
-			if err := h.o.Cluster.Deliver(ctx, id, key.Bucket, key.Key, object); err != nil {
-				h.failed.Add(1)
-				return
-			}
-			h.delivered.Add(1)
-			mu.Lock()
-			defer mu.Unlock()
-			holders = append(holders, id)
-		})
+		ctx, cancel := clock.WithTimeout(h.life, h.o.Clock, deliverWithin)
+		err := h.o.Cluster.Deliver(ctx, id, key.Bucket, key.Key, object)
+		cancel()
+		if err != nil {
+			h.failed.Add(1)
+			continue
+		}
+		h.delivered.Add(1)
+		holders = append(holders, id)
 	}
-	sending.Wait()
-	slices.Sort(holders)
 	return holders
 }
 

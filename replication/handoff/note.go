@@ -1,7 +1,6 @@
 package handoff
 
 import (
-	"context"
 	"slices"
 
 	"github.com/hengedb/henge/ring"
@@ -10,9 +9,9 @@ import (
 
 // note enters who holds a hint's content, and ends it when that is enough. It is
 // not waited for: a note that a crash undoes costs one more delivery.
-func (h *Handoff) note(ctx context.Context, record storage.HintRecord, holders []ring.NodeID) error {
+func (h *Handoff) note(record storage.HintRecord, holders []ring.NodeID) error {
 	ended := false
-	_, err := h.o.Store.Write(ctx, record.Key, storage.KindHint, func(tx *storage.Tx) error {
+	_, err := h.o.Store.Write(h.life, record.Key, storage.KindHint, func(tx *storage.Tx) error {
 		ended = false
 		held := tx.Hint()
 		if held == nil || held.Mark != record.Hint.Mark {
