@@ -110,7 +110,7 @@ func (g *Gossip) listen() error {
 		return err
 	}
 	if g.list, err = memberlist.Create(config); err != nil {
-		return fmt.Errorf("gossip address %s: %w", g.o.Bind, err)
+		return fmt.Errorf("gossip address %s: %w", g.o.Bind, g.cause(err))
 	}
 	local := g.list.LocalNode()
 	g.addr = net.JoinHostPort(local.Addr.String(), strconv.Itoa(int(local.Port)))
@@ -145,6 +145,24 @@ func (g *Gossip) config() (*memberlist.Config, error) {
 	c.Logger = log.New(&logLines{log: g.log}, "", 0)
 	c.Transport = g.o.Transport
 	return c, nil
+}
+
+// cause finds why memberlist could not start: it words a failed listen and does
+// not wrap it, so that callers could not tell a port in use from anything else.
+func (g *Gossip) cause(err error) error {
+	if g.o.Transport != nil {
+		return err
+	}
+	var config net.ListenConfig
+	tcp, lerr := config.Listen(g.life, "tcp", g.o.Bind)
+	if lerr != nil {
+		return lerr
+	}
+	udp, lerr := config.ListenPacket(g.life, "udp", g.o.Bind)
+	if lerr != nil {
+		return errors.Join(lerr, tcp.Close())
+	}
+	return errors.Join(err, udp.Close(), tcp.Close())
 }
 
 // Addr is where it listens, host:port.
