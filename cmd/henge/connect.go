@@ -62,6 +62,10 @@ const completionTimeout = 500 * time.Millisecond
 func (t *bucketTarget) completeBucket(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
+	// The shell's question runs no command, so nothing has read the settings yet.
+	if err := cmd.Root().PersistentPreRunE(cmd, nil); err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
 	c, err := t.connect()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
