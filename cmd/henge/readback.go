@@ -39,7 +39,11 @@ func (t *bucketTarget) nodes(ctx context.Context) ([]load.Getter, error) {
 		if v.Status == nil || !v.Status.Ready {
 			continue
 		}
-		c, err := client.New(client.Options{URLs: []string{v.URL}})
+		urls := []string{v.URL}
+		if v.URL == "" { // the one that was asked, whatever listens for it
+			urls = t.urls
+		}
+		c, err := client.New(client.Options{URLs: urls})
 		if err != nil {
 			return nil, err
 		}

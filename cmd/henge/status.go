@@ -50,9 +50,10 @@ func (t *target) status(ctx context.Context) (output.Status, error) {
 	views := []output.View{{Name: first.Name, Status: &first}}
 	for _, m := range first.Members {
 		switch {
+		case m.HTTP == "": // inside a program, and reachable only in its way
 		case m.ID == first.Node:
 			views[0].URL = urlOf(m)
-		case m.HTTP != "":
+		default:
 			views = append(views, output.View{Name: m.Name, URL: urlOf(m)})
 		}
 	}
