@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"time"
 
@@ -25,6 +26,7 @@ const drainTimeout = 10 * time.Second
 // serveFlags are the flags of serve.
 type serveFlags struct {
 	data      string
+	fresh     bool // data holds no store yet
 	o         henge.Options
 	cacheMiB  int64
 	log       logFlags
@@ -97,6 +99,12 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) error {
 		defer cancel(nil)
 		go endAtEOF(a.std.in, cancel)
 	}
+	if err := resolvable(ctx, f.o.Join); err != nil {
+		if f.fresh {
+			return exit.With(exit.Peer, fmt.Errorf("--join: %w", err))
+		}
+		logger.Warn("a peer cannot be resolved; the node looks for those it knows from earlier", slog.String("error", err.Error()))
+	}
 	o := f.o
 	o.Logger, o.Version, o.CacheBytes = logger, buildOf().Version, f.cacheMiB<<20
 	node, err := henge.Open(ctx, f.data, o)
@@ -115,8 +123,14 @@ func (f *serveFlags) check() error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return exit.With(exit.Data, err)
 	}
-	if len(entries) == 0 && !f.o.Init && len(f.o.Join) == 0 {
+	f.fresh = len(entries) == 0
+	if f.fresh && !f.o.Init && len(f.o.Join) == 0 {
 		return usage("%s is empty: begin a cluster with --init, or become part of one with --join ADDR", f.data)
+	}
+	for _, addr := range f.o.Join {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return usage("--join %s: want the host:port where a node gossips", addr)
+		}
 	}
 	if f.o.Name == "" {
 		if f.o.Name, err = os.Hostname(); err != nil {

@@ -133,6 +133,7 @@ func TestServeRefusesWithOneSentence(t *testing.T) {
 		"an RPC port in use":             {append(loopback(t.TempDir()), "--init", "--rpc", taken.Addr().String()), exit.Address, taken.Addr().String()},
 		"a gossip port in use":           {append(loopback(t.TempDir()), "--init", "--gossip", taken.Addr().String()), exit.Address, taken.Addr().String()},
 		"a peer that cannot be resolved": {append(loopback(t.TempDir()), "--join", "no-such-host.invalid:1"), exit.Peer, "no-such-host.invalid"},
+		"a peer without a port":          {append(loopback(t.TempDir()), "--join", "localhost"), exit.Usage, "--join localhost"},
 		"a locked directory":             {append(loopback(locked), "--init"), exit.Data, locked},
 		"a file instead of a directory":  {append(loopback(notADir), "--init"), exit.Data, notADir},
 		"contradictory settings":         {append(loopback(t.TempDir()), "--init", "--partitions", "9"), exit.Usage, "power of two"},

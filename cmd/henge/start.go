@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -26,6 +27,23 @@ func startError(dir string, err error) error {
 		return exit.With(exit.Data, fmt.Errorf("data directory %s: %w", dir, err))
 	}
 	return err
+}
+
+// resolvable reports the host:port addresses whose names nobody knows. A name server that does
+// not answer is no reason to think that a name is wrong: the node asks again.
+func resolvable(ctx context.Context, addrs []string) error {
+	var problems []error
+	for _, addr := range addrs {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return err
+		}
+		_, err = net.DefaultResolver.LookupHost(ctx, host)
+		if unknown, ok := errors.AsType[*net.DNSError](err); ok && unknown.IsNotFound {
+			problems = append(problems, fmt.Errorf("peer %s cannot be resolved: no such host", addr))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // beyondLoopback reports whether other machines may reach a listener at addr. A
