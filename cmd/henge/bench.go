@@ -31,7 +31,7 @@ measured, every key is stored once. The exit code is 1 when requests failed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.bench(cmd, &f) },
 	}
-	f.bucketTarget.add(cmd)
+	f.add(cmd)
 	cmd.Flags().Lookup("bucket").DefValue, f.bucket = "bench", "bench"
 	f.addWrite(cmd)
 	f.addR(cmd)

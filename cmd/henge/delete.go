@@ -26,7 +26,7 @@ neither saw stays. Deleting what is not there is no error.`,
 		Args:    arguments("a key"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.delete(cmd, &f, args[0]) },
 	}
-	f.bucketTarget.add(cmd)
+	f.add(cmd)
 	f.addWrite(cmd)
 	cmd.Flags().StringVar(&f.context, "context", "", "the context of the read whose values are deleted")
 	cmd.Flags().StringVar(&f.ifMatch, "if-match", "", "only if the value's ETag is this one, or * for any value")

@@ -34,7 +34,7 @@ as JSON lines. With --output json, values, context and ETag come as one document
 		Args: arguments("a key"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.get(cmd, &f, args[0]) },
 	}
-	f.bucketTarget.add(cmd)
+	f.add(cmd)
 	f.addRead(cmd)
 	cmd.Flags().StringVar(&f.sibling, "sibling", "", "write the sibling with this id")
 	cmd.Flags().BoolVar(&f.all, "all", false, "write every sibling, one JSON line each")

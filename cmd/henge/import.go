@@ -57,7 +57,7 @@ bytes a key in memory.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.importFile(cmd, &f, args) },
 	}
-	f.bucketTarget.add(cmd)
+	f.add(cmd)
 	f.addWrite(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.key, "key", "k", "", "the field that is a record's key")

@@ -42,7 +42,7 @@ read did not see stay beside it as siblings.`,
 		Args: keyAndMore,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.put(cmd, &f, args) },
 	}
-	f.bucketTarget.add(cmd)
+	f.add(cmd)
 	f.addWrite(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.file, "file", "f", "", "store this file's content")
