@@ -166,10 +166,13 @@ func (w *space) refresh() bool {
 // wrote counts bytes on their way to the disk, and brings the next look forward
 // when they are many.
 func (w *space) wrote(n int) {
-	if !w.state.Load().Known {
+	st := w.state.Load()
+	if !st.Known {
 		return
 	}
-	if total := w.written.Add(int64(n)); total < spaceBytes || total-int64(n) >= spaceBytes {
+	// A small disk has its marks close together: a burst must not jump over both.
+	often := min(spaceBytes, int64(st.Low/4)) //nolint:gosec // a disk's size fits
+	if total := w.written.Add(int64(n)); total < often || total-int64(n) >= often {
 		return
 	}
 	select {
