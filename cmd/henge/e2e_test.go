@@ -6,9 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,39 +17,12 @@ import (
 
 	"github.com/hengedb/henge/cmd/henge/internal/dev"
 	"github.com/hengedb/henge/cmd/henge/internal/exit"
+	"github.com/hengedb/henge/jepsen/cluster"
 )
 
 // patience bounds every wait of the end-to-end test: far above what anything in
 // it takes on a busy machine.
 const patience = 60 * time.Second
-
-// eventually polls until ok, and fails with what was last seen.
-func eventually(t *testing.T, what string, ok func() (bool, string)) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		done, seen := ok()
-		if done {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %s; last seen: %s", what, patience, seen)
-		}
-		<-ticker.C
-	}
-}
-
-// build makes the executable.
-func buildBinary(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "henge")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return path
-}
 
 // devRun is a running "henge dev".
 type devRun struct {
@@ -126,65 +97,25 @@ func (d *devRun) end(sig os.Signal) *os.ProcessState {
 func (d *devRun) childless() {
 	d.t.Helper()
 	for _, n := range d.nodes {
-		eventually(d.t, "the end of "+n.Name, func() (bool, string) { return !alive(n.PID), fmt.Sprintf("pid %d lives", n.PID) })
+		cluster.Eventually(d.t, patience, "the end of "+n.Name, func() (bool, string) {
+			return !cluster.Alive(n.PID), fmt.Sprintf("pid %d lives", n.PID)
+		})
 	}
-}
-
-// alive reports whether a process runs. One that has ended and that nobody waits
-// for keeps its id, but is not alive.
-func alive(pid int) bool {
-	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-		return false
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return !errors.Is(err, os.ErrNotExist) || !onProc()
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return !strings.HasPrefix(state, "Z")
-}
-
-// onProc reports whether this system tells about processes under /proc.
-func onProc() bool {
-	_, err := os.Stat("/proc/self/stat")
-	return err == nil
-}
-
-// freePort finds a base port for a cluster: three ports in ten for each node.
-func freePort(t *testing.T, nodes int) int {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		base := l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert,errcheck // a TCP listener's
-		free := base+10*nodes < 65_535
-		for i := 1; free && i < 10*nodes; i++ {
-			var other net.Listener
-			if i%10 < 3 {
-				if other, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+i)); err == nil {
-					err = other.Close()
-				}
-				free = err == nil
-			}
-		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if free {
-			return base
-		}
-	}
-	t.Fatal("no free ports")
-	return 0
 }
 
 func TestALocalClusterStandsWhenANodeFalls(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts real processes for about 15 s; -short leaves that out")
 	}
-	executable, dir, port := buildBinary(t), filepath.Join(t.TempDir(), "cluster"), freePort(t, 3)
+	executable, err := cluster.Build(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := cluster.FreePorts(t.Context(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "cluster")
 	d := runDev(t, executable, dir, 3, port)
 	first, second := shell{t: t, url: d.nodes[0].URL}, shell{t: t, url: d.nodes[1].URL}
 	first.sh(exit.OK, "put", "stone", "stands")
@@ -247,7 +178,7 @@ func (d *devRun) killAndRestart(t *testing.T, first, second shell) *exec.Cmd {
 		}
 	})
 	d.next(dev.Back, "n3")
-	eventually(t, "no hints owed", func() (bool, string) {
+	cluster.Eventually(t, patience, "no hints owed", func() (bool, string) {
 		s := first.with("", "status")
 		return s.code == exit.OK && strings.Contains(s.out, "hints: none owed") && !strings.Contains(s.out, "no answer"), s.out + s.err
 	})
