@@ -43,7 +43,7 @@ func (t *bucketTarget) nodes(ctx context.Context) ([]load.Getter, error) {
 		if v.URL == "" { // the one that was asked, whatever listens for it
 			urls = t.urls
 		}
-		c, err := client.New(client.Options{URLs: urls})
+		c, err := client.New(client.Options{URLs: urls, Pinned: true})
 		if err != nil {
 			return nil, err
 		}

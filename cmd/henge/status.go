@@ -69,7 +69,7 @@ func (t *target) status(ctx context.Context) (output.Status, error) {
 func look(ctx context.Context, v *output.View) {
 	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
-	c, err := client.New(client.Options{URLs: []string{v.URL}})
+	c, err := client.New(client.Options{URLs: []string{v.URL}, Pinned: true})
 	if err == nil {
 		var s request.Status
 		if s, err = c.Status(ctx); err == nil {
