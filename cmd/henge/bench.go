@@ -28,7 +28,7 @@ func (a *app) benchCommand() *cobra.Command {
 		Long: `Measures puts and gets over HTTP. Each client sends its next request when the last
 one is answered (a closed loop: it slows down with the cluster). Before reads are
 measured, every key is stored once. The exit code is 1 when requests failed.`,
-		Args: cobra.NoArgs,
+		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.bench(cmd, &f) },
 	}
 	f.add(cmd)

@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,6 +79,31 @@ func (t *bucketTarget) completeBucket(cmd *cobra.Command, _ []string, _ string) 
 		return nil, cobra.ShellCompDirectiveError
 	}
 	return status.Buckets, cobra.ShellCompDirectiveNoFileComp
+}
+
+// reworded puts the error of a call that no node answered in words for a person: each
+// place once, with what was met there, and what to look at.
+func reworded(err error) error {
+	call, ok := errors.AsType[*client.Error](err)
+	if !ok || exit.Of(err) != exit.Unavailable {
+		return err
+	}
+	var places []string
+	for _, try := range call.Tries {
+		cause, ok := errors.AsType[*net.OpError](try.Err)
+		if !ok {
+			return err // an answer, which says it better
+		}
+		place := fmt.Sprintf("%s (%v)", try.URL, cause.Err)
+		if !slices.Contains(places, place) {
+			places = append(places, place)
+		}
+	}
+	if places == nil {
+		return err
+	}
+	return exit.With(exit.Unavailable, fmt.Errorf("%s: no node answers at %s; is one running? \"henge dev\" starts a cluster, --url says where one is",
+		call.Op, strings.Join(places, ", ")))
 }
 
 // failed adds what was being done to a request's error.

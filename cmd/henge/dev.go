@@ -38,7 +38,7 @@ Node n1 uses the base port for HTTP and the two after it for RPC and gossip, n2 
 ones from ten above, and so on. Without --dir the data is in a temporary directory
 that is removed at the end; with it the data is kept, and the next run goes on
 with it.`,
-		Args: cobra.NoArgs,
+		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.dev(cmd, &f) },
 	}
 	flags := cmd.Flags()

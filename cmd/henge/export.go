@@ -27,7 +27,7 @@ is text, under base64 otherwise; a key with siblings has them all under siblings
 
 At the end standard error says whether every key is there; when not, the exit code
 is %d, and the cursor to go on with is given.`, exit.Incomplete),
-		Args: cobra.NoArgs,
+		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.export(cmd, &f, out) },
 	}
 	f.add(cmd)

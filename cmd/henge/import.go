@@ -80,6 +80,9 @@ type summary struct {
 
 // importFile runs one import.
 func (a *app) importFile(cmd *cobra.Command, f *importFlags, args []string) (err error) {
+	if f.inFlight < 1 {
+		return usage("--in-flight %d: want at least 1", f.inFlight)
+	}
 	in, err := a.open(args)
 	if err != nil {
 		return err

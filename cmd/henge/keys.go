@@ -22,7 +22,7 @@ for people. It reads the whole bucket. Keys with unprintable characters are
 quoted. When not every key could be reached, the exit code is %d. With --output json
 each line is {"key":...}, and the last one {"end":{...}} says whether it is complete.`, exit.Incomplete),
 		Aliases: []string{"ls"},
-		Args:    cobra.NoArgs,
+		Args:    nothing,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.keys(cmd, &f) },
 	}
 	f.add(cmd)

@@ -38,6 +38,7 @@ func run(ctx context.Context, args []string, std streams, environ []string) exit
 	if exit.Of(err) == exit.Usage && !a.begun {
 		err = exit.With(exit.Usage, fmt.Errorf("%w (henge --help says more)", err))
 	}
+	err = reworded(err)
 	if werr := output.Fail(std.err, a.format, err); werr != nil {
 		return exit.Failure
 	}
@@ -73,7 +74,37 @@ Exit codes:
 	group(root, "Use a cluster:", "use", a.putCommand(), a.getCommand(), a.deleteCommand(), a.keysCommand(), a.explainCommand(), a.statusCommand())
 	group(root, "Move and measure:", "move", a.importCommand(), a.exportCommand(), a.benchCommand())
 	root.AddCommand(a.versionCommand(), exitCodes())
+	refuseUnknown(root)
 	return root
+}
+
+// refuseUnknown has cobra's own commands refuse what they do not know: as they are, they
+// print help and succeed.
+func refuseUnknown(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			help := c.Run
+			c.Run = nil
+			c.RunE = func(cmd *cobra.Command, args []string) error {
+				if found, rest, err := root.Find(args); err != nil || len(rest) > 0 && found.HasSubCommands() {
+					return usage("help: there is no command %q", strings.Join(args, " "))
+				}
+				help(cmd, args)
+				return nil
+			}
+		case "completion":
+			c.Args = cobra.ArbitraryArgs
+			c.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return usage("completion: %q is not one of bash, zsh, fish and powershell", args[0])
+				}
+				return cmd.Help()
+			}
+		}
+	}
 }
 
 // group adds commands under a title of the help text.
@@ -136,6 +167,14 @@ func keyAndMore(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	return fmt.Errorf("%s takes a key and a value; %d arguments are given", cmd.CommandPath(), len(args))
+}
+
+// nothing takes no arguments. Cobra's own check calls the first one a command.
+func nothing(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s takes no arguments, and %q is given", cmd.CommandPath(), args[0])
 }
 
 // arguments names what a command takes, for its error message.

@@ -54,9 +54,12 @@ type scanner interface {
 }
 
 // list hands every key to each. The error of a scan that broke off has the exit
-// code of an incomplete listing, unless it could never have begun.
+// code of an incomplete listing, unless it never began.
 func (f *scanFlags) list(cmd *cobra.Command, b scanner, values bool, each func(request.Entry) error) (listing, error) {
 	var l listing
+	if f.limit < 0 {
+		return l, usage("--limit %d: want 0, no bound, or more", f.limit)
+	}
 	for entry, err := range b.Scan(cmd.Context(), f.options(cmd, values)) {
 		if err != nil {
 			return l, f.broken(l, err)
@@ -73,7 +76,7 @@ func (f *scanFlags) list(cmd *cobra.Command, b scanner, values bool, each func(r
 
 // broken words the error of a scan.
 func (f *scanFlags) broken(l listing, err error) error {
-	if l.Keys == 0 && !exit.Of(err).Passing() {
+	if l.Keys == 0 {
 		return asRead(fmt.Errorf("list %s: %w", f.bucket, err))
 	}
 	again := ""

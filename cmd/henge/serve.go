@@ -47,7 +47,7 @@ others that --join it. A node that has been a member finds the others again by
 itself.`,
 		Example: `  henge serve --data a --name a --init --expect 3
   henge serve --data b --name b --http :7430 --rpc :7431 --gossip :7432 --join 127.0.0.1:7422`,
-		Args: cobra.NoArgs,
+		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd, &f) },
 	}
 	f.add(cmd.Flags())

@@ -24,7 +24,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show the cluster: members, health, hints owed",
 		Long: `Shows the cluster as the asked node sees it, and asks every other member for its own
 view: whether it is ready, and which hints it keeps for whom.`,
-		Args: cobra.NoArgs,
+		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := f.status(cmd.Context())
 			if err != nil {

@@ -57,7 +57,7 @@ func (b build) human(w io.Writer) error {
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Say which version this is", Args: cobra.NoArgs,
+		Use: "version", Short: "Say which version this is", Args: nothing,
 		RunE: func(*cobra.Command, []string) error {
 			b := buildOf()
 			return a.printer().Result(b, b.human)
