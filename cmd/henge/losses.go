@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/hengedb/henge/cmd/henge/internal/exit"
 	"github.com/hengedb/henge/cmd/henge/internal/load"
 	"github.com/hengedb/henge/cmd/henge/internal/output"
 )
@@ -31,7 +32,7 @@ func (a *app) losses(path string) (*losses, error) {
 	}
 	f, err := os.Create(path)
 	if err != nil {
-		return nil, fmt.Errorf("the file for failed records: %w", err)
+		return nil, exit.With(exit.Usage, fmt.Errorf("the file for failed records: %w", err))
 	}
 	l.file, l.w = f, bufio.NewWriter(f)
 	return l, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hengedb/henge/cmd/henge/internal/exit"
 	"github.com/hengedb/henge/cmd/henge/internal/output"
 	"github.com/hengedb/henge/replication/request"
 )
@@ -81,7 +82,9 @@ func (a *app) valueOf(f *putFlags, args []string) (value []byte, contentType str
 	case f.file != "" && len(args) > 0:
 		return nil, "", usage("put takes a value or --file, not both")
 	case f.file != "":
-		value, err = os.ReadFile(f.file)
+		if value, err = os.ReadFile(f.file); err != nil {
+			return nil, "", exit.With(exit.Usage, err)
+		}
 		contentType = mime.TypeByExtension(filepath.Ext(f.file))
 	case len(args) == 0:
 		return nil, "", usage("put needs a value: as an argument, - for standard input, or --file")

@@ -3,6 +3,7 @@ package exit
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 
 	"github.com/hengedb/henge/replication/request"
@@ -48,6 +49,9 @@ func Of(err error) Code {
 		if errors.Is(err, row.sentinel) {
 			return row.code
 		}
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return Failure // its cause would pass for the network's
 	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return Unavailable

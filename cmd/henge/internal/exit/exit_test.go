@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/hengedb/henge/replication/request"
@@ -33,6 +35,7 @@ func TestEveryErrorHasItsCode(t *testing.T) {
 		"a deadline leaves a write in doubt":             {context.DeadlineExceeded, Unknown},
 		"overload":                                       {request.ErrOverload, Unavailable},
 		"no connection":                                  {&net.OpError{Op: "dial", Err: errors.New("refused")}, Unavailable},
+		"a file that cannot be opened":                   {&fs.PathError{Op: "open", Path: "/nowhere", Err: syscall.ENOENT}, Failure},
 		"a signal":                                       {ErrInterrupted, Interrupted},
 		"a cancelled context is a signal's work as well": {context.Canceled, Interrupted},
 	}

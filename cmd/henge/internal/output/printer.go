@@ -78,7 +78,7 @@ func Table(w io.Writer, rows [][]string) error {
 // Key shows a key on one line: as it is when it is plain text, else quoted, so
 // that no key can move the cursor or fake a second line.
 func Key(key string) string {
-	plain := utf8.ValidString(key) && !strings.HasPrefix(key, `"`) &&
+	plain := key != "" && utf8.ValidString(key) && !strings.HasPrefix(key, `"`) &&
 		!strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) })
 	if plain {
 		return key

@@ -27,6 +27,9 @@ func newCSVDecoder(r io.Reader, key string) (*csvDecoder, error) {
 	d := &csvDecoder{limit: &limitReader{r: r, left: MaxLine}}
 	d.rows = csv.NewReader(d.limit)
 	names, err := d.rows.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("the input is empty: the first row must name the fields")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the first row, which names the fields: %w", err)
 	}

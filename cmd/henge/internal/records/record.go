@@ -64,7 +64,7 @@ func NewDecoder(r io.Reader, format Format, key string) (Decoder, error) {
 	case format == Export:
 		return &exportDecoder{lines: newLineReader(r)}, nil
 	case key == "":
-		return nil, fmt.Errorf("which field of a record is its key? name it")
+		return nil, fmt.Errorf("which field of a record is its key? name it with --key")
 	case format == NDJSON:
 		return &jsonDecoder{lines: newLineReader(r), key: key}, nil
 	case format == CSV:
