@@ -29,8 +29,10 @@
 //  1. The receipt's context, when the history has it, covers the dot of v: w saw v.
 //     This holds only where one node alone can have minted the write; a workload
 //     sends such writes to replicas of the key, which never hand them on.
-//  2. Without a receipt, or with a value whose dot nobody was ever told: w may have
-//     seen v if v was begun before the last moment at which w could be minted.
+//  2. Without a receipt, with a value whose dot nobody was ever told, or with a
+//     receipt that covers a dot which nobody was told of (an operation may be minted
+//     twice, and the client hears of one of its dots): w may have seen v if v was
+//     begun before the last moment at which w could be minted.
 //
 // Rule 1 believes the cluster: a context that claims more than was seen would hide
 // a loss. Rule 2 believes the clock: it hides the loss of a write that an unknown

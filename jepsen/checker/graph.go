@@ -43,7 +43,8 @@ type keyHistory struct {
 	writes map[string]*write
 	order  []*write // as invoked
 	reads  []history.Op
-	final  *history.Op // the last read in the session history.Final
+	final  *history.Op         // the last read in the session history.Final
+	told   map[uint64][]uint64 // by actor: the counters of all dots that clients were told of, sorted
 }
 
 // split sorts a history by key, and brings values and dots together.
@@ -90,6 +91,15 @@ func (k *keyHistory) learn() {
 			k.final = read
 		}
 	}
+	k.told = make(map[uint64][]uint64)
+	for _, w := range k.order {
+		for _, d := range w.dots {
+			k.told[d.actor] = append(k.told[d.actor], d.counter)
+		}
+	}
+	for _, counters := range k.told {
+		slices.Sort(counters)
+	}
 }
 
 func (k *keyHistory) seenAs(value, text string) {
@@ -108,9 +118,9 @@ func claims(w, v *write) bool {
 	return w != v && w.Invoke.Blind && covers(w.End.Covers, v.dots)
 }
 
-// mayReplace reports whether w explains that v is gone: rules 1 and 2 of the
-// package comment.
-func mayReplace(w, v *write) bool {
+// mayReplace reports whether w explains that v is gone: the rules of the package
+// comment. stranger says that w's receipt covers a dot that nobody was told of.
+func mayReplace(w, v *write, stranger bool) bool {
 	switch {
 	case w == v || !w.happened():
 		return false
@@ -118,10 +128,23 @@ func mayReplace(w, v *write) bool {
 		return true
 	case !w.Invoke.Blind:
 		return false
-	case w.acked() && len(w.End.Covers) > 0 && len(v.dots) > 0:
+	case w.acked() && len(w.End.Covers) > 0 && len(v.dots) > 0 && !stranger:
 		return claims(w, v)
 	}
 	return v.Invoke.T < w.latest()
+}
+
+// coversStranger reports whether the receipt of w covers a dot that nobody was told
+// of.
+func (k *keyHistory) coversStranger(w *write) bool {
+	return slices.ContainsFunc(w.End.Covers, func(text string) bool {
+		entry, ok := parseDot(text)
+		if !ok {
+			return false
+		}
+		told, _ := slices.BinarySearch(k.told[entry.actor], entry.counter+1)
+		return entry.counter > uint64(told) //nolint:gosec // a length
+	})
 }
 
 // covered walks back from what is visible at the end and from deletes: the writes
@@ -148,8 +171,9 @@ func (k *keyHistory) covered() map[*write]bool {
 	for len(reached) > 0 {
 		w := reached[0]
 		reached = reached[1:]
+		stranger := k.coversStranger(w)
 		for _, v := range k.order {
-			if mayReplace(w, v) {
+			if !covered[v] && mayReplace(w, v, stranger) {
 				reach(v)
 			}
 		}

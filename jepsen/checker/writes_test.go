@@ -77,11 +77,19 @@ func TestLost(t *testing.T) {
 			final b`, Valid},
 		"a blind write whose receipt does not cover it did not": {`
 			put a dot=7-1 ok
+			put b blind dot=1-1 covers=1-1 ok
+			final b`, Invalid},
+		"unless it covers a dot that nobody was told of, which may be a twin": {`
+			put a dot=7-1 ok
 			put b blind dot=1-2 covers=1-2 ok
+			final b`, Valid},
+		"a twin explains no write that was begun later": {`
+			put b blind dot=1-2 covers=1-2 ok
+			put a dot=7-1 ok
 			final b`, Invalid},
 		"an earlier counter of the same actor is covered, a later one is not": {`
 			put a dot=1-9 ok
-			put b blind dot=1-2 covers=1-2 ok
+			put b blind dot=1-1 covers=1-1 ok
 			final b`, Invalid},
 		"dots are learnt from reads too": {`
 			put a ok
