@@ -1,13 +1,13 @@
 package lab
 
 import (
-	"os"
-	"strconv"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/hengedb/henge/jepsen/checker"
+	"github.com/hengedb/henge/jepsen/history"
 )
 
 // run makes one run in a bubble of its own.
@@ -24,29 +24,44 @@ func run(t *testing.T, s Scenario) Outcome {
 	return out
 }
 
-func swarm(seed uint64) Scenario {
-	nodes := []string{"n1", "n2", "n3", "n4", "n5"}
-	return Scenario{
-		Options: Options{Nodes: 5, Seed: seed}, Length: 2 * time.Minute,
-		Plan: Draw(seed, nodes, 2*time.Minute, AllFaults()),
+// judge runs a scenario and fails the test, with the story of the first anomaly,
+// unless every checker is content.
+func judge(t *testing.T, s Scenario) Outcome {
+	t.Helper()
+	out := run(t, s)
+	if out.Report.Valid() != checker.Valid {
+		t.Errorf("seed %d, %d operations:\n%v\n%s", s.Options.Seed, len(out.History), out.Report, story(out))
 	}
+	return out
 }
 
-func TestQuick(t *testing.T) {
-	n, _ := strconv.Atoi(os.Getenv("N"))
-	from, _ := strconv.Atoi(os.Getenv("FROM"))
-	var all Sometimes
-	for seed := range uint64(n) {
-		seed += uint64(from)
-		began := time.Now()
-		out := run(t, swarm(seed))
-		all.Add(out.Sometimes)
-		if out.Report.Valid() != checker.Valid {
-			t.Errorf("seed %d: %d ops in %v\n%v", seed, len(out.History), time.Since(began), out.Report)
-			if verbose {
-				t.Log(story(out))
+// around is how many operations before an anomaly its faults are told.
+const around = 1500
+
+// story tells the first anomaly of each checker: its operations, and the faults
+// before and among them.
+func story(out Outcome) string {
+	var b strings.Builder
+	for _, r := range out.Report {
+		if r.Valid == checker.Valid || len(r.Anomalies) == 0 || len(r.Anomalies[0].Ops) == 0 {
+			continue
+		}
+		a := r.Anomalies[0]
+		fmt.Fprintf(&b, "%s, %s/%s: %s\n", r.Checker, a.Bucket, a.Key, a.Text)
+		first, last := a.Ops[0], a.Ops[len(a.Ops)-1]
+		part := make(map[int]bool)
+		for _, n := range a.Ops {
+			part[n] = true
+		}
+		for _, op := range out.History {
+			switch {
+			case part[op.Index]:
+				fmt.Fprintf(&b, "  %v %s %s %s=%q by %d at %s: saw %q, shows %q %q, %s %s\n",
+					op.T, op.Type, op.F, op.Key, op.Value, op.Process, op.Node, op.Saw, op.Values, op.Dots, op.Err, op.Outcome)
+			case op.F == history.Fault && op.Index > first-around && op.Index < last:
+				fmt.Fprintf(&b, "  %v %s\n", op.T, op.Value)
 			}
 		}
 	}
-	t.Log(all.Counts())
+	return b.String()
 }

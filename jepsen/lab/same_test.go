@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hengedb/henge/jepsen/history"
+	"github.com/hengedb/henge/jepsen/seeds"
 )
 
 // told is what the clients asked and were told, in order of time, without the
@@ -22,28 +23,23 @@ func told(h history.History) []string {
 	return lines
 }
 
+// The same seed gives the same run, to the nanosecond of every answer. By hand with
+// HENGE_SEEDS=50.
 func TestSameSeedTellsClientsTheSame(t *testing.T) {
-	const seeds = 50
-	same := 0
-	for seed := range uint64(seeds) {
+	seeds.Over(t, 5*time.Second, 10, func(t *testing.T, seed uint64) {
 		s := Scenario{
 			Options: Options{Nodes: 3, Seed: seed}, Workload: Workload{Clients: 4}, Length: 30 * time.Second,
 			Plan: Draw(seed, []string{"n1", "n2", "n3"}, 30*time.Second, AllFaults()),
 		}
 		first, second := told(run(t, s).History), told(run(t, s).History)
 		if slices.Equal(first, second) {
-			same++
-			continue
+			return
 		}
 		for i := range min(len(first), len(second)) {
 			if first[i] != second[i] {
-				t.Logf("seed %d: line %d of %d is\n%s\nand then\n%s", seed, i, len(first), first[i], second[i])
-				break
+				t.Fatalf("seed %d: line %d of %d is\n%s\nand then\n%s", seed, i, len(first), first[i], second[i])
 			}
 		}
-	}
-	t.Logf("%d of %d seeds tell clients the same twice", same, seeds)
-	if same < seeds {
-		t.Errorf("%d of %d", same, seeds)
-	}
+		t.Fatalf("seed %d: %d lines, and then %d", seed, len(first), len(second))
+	})
 }
