@@ -287,7 +287,11 @@ func (h *Health) answers(id ring.NodeID, patience time.Duration) bool {
 	}
 	ctx, cancel := clock.WithTimeout(h.life, h.clock, patience)
 	defer cancel()
-	_, err := h.dial.Call(ctx, target, rpc.Call{Method: methodPing, Class: rpc.Small})
+	ping := rpc.Call{Method: methodPing, Class: rpc.Small}
+	_, err := h.dial.Call(ctx, target, ping)
+	if errors.Is(err, rpc.ErrBroken) {
+		_, err = h.dial.Call(ctx, target, ping) // an old connection's end says nothing of the node
+	}
 	var remote *rpc.RemoteError
 	return err == nil || errors.As(err, &remote)
 }

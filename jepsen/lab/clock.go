@@ -13,15 +13,14 @@ import (
 // for anybody to notice.
 const timerSpread = 1 << 16 * time.Nanosecond
 
-// Clock is one node's clock. Two timers set together, for the same duration, fire
-// at two instants, in an order that the seed decides. It is safe for concurrent use.
+// Clock is one node's clock. Timers set together by different callers, for the same
+// duration, fire at different instants, in an order that the seed decides. It is safe
+// for concurrent use.
 type Clock struct {
 	id uint64 // of the seed and the node
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards offset
 	offset time.Duration
-	at     uint64            // the instant of the timers that were set last
-	timers map[uint64]uint64 // how many of each name were set at that instant
 }
 
 var _ clock.Clock = (*Clock)(nil)
@@ -47,19 +46,13 @@ func (c *Clock) Now() time.Time {
 
 // AfterFunc runs f in a goroutine of its own once d has passed.
 func (c *Clock) AfterFunc(d time.Duration, f func()) clock.Timer {
-	c.mu.Lock()
-	if now := instant(); now != c.at || c.timers == nil {
-		c.at, c.timers = now, make(map[uint64]uint64)
-	}
-	name := chance(uint64(d), callers()) //nolint:gosec // a name, not a number
-	c.timers[name]++
-	spread := within(chance(c.id, c.at, name, c.timers[name]), timerSpread)
-	c.mu.Unlock()
+	spread := within(chance(c.id, instant(), uint64(d), callers()), timerSpread) //nolint:gosec // a name, not a number
 	return time.AfterFunc(max(d, 0)+spread+1, f)
 }
 
 // callers names who sets a timer: goroutines that run at one instant come here in no
-// fixed order, and must not swap the shares that they draw.
+// fixed order, and must not swap the shares that they draw. Counting them would not
+// help: how often a loop turns at one instant is no more fixed.
 func callers() uint64 {
 	var pcs [4]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])

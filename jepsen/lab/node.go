@@ -40,7 +40,6 @@ type process struct {
 
 	mu    sync.Mutex // guards what follows
 	ready time.Time  // when it began to serve
-	dead  bool
 }
 
 // The ports are the product's own.
