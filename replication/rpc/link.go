@@ -72,21 +72,28 @@ func (l *link) startLocked(p *pending) error {
 	case l.closed:
 		return ErrClosed
 	case l.wire != nil:
-		return l.sendLocked(p)
+		if err := l.sendLocked(p); err == nil || l.wire.reason() == nil {
+			return err
+		} // else the connection has just ended, and down makes the next one
 	case !l.dialing && l.failed != nil && l.e.o.Clock.Now().Before(l.retry):
 		return l.failed
-	case len(l.waiting) >= maxPending:
+	}
+	if len(l.waiting) >= maxPending {
 		return unreachable(l.to.Addr, fmt.Errorf("%d calls wait for the connection", len(l.waiting)))
 	}
 	l.waiting = append(l.waiting, p)
-	if !l.dialing {
-		l.dialing = l.e.enter(l.connect)
-		if !l.dialing {
-			l.waiting = nil
-			return ErrClosed
-		}
+	if l.wire == nil && !l.dialLocked() {
+		l.waiting = nil
+		return ErrClosed
 	}
 	return nil
+}
+
+// dialLocked sees to it that a connection is being made; false when the endpoint
+// closes.
+func (l *link) dialLocked() bool {
+	l.dialing = l.dialing || l.e.enter(l.connect)
+	return l.dialing
 }
 
 // sendLocked queues a call on the connection.
@@ -245,7 +252,12 @@ func (l *link) down(w *wire, err error) {
 	}
 	l.wire, l.calls = nil, nil
 	closed := l.closed
+	var orphans []*pending
+	if len(l.waiting) > 0 && (closed || !l.dialLocked()) {
+		orphans, l.waiting = l.waiting, nil
+	}
 	l.mu.Unlock()
+	l.finish(orphans, ErrClosed)
 	slices.SortFunc(broken, func(p, q *pending) int { return int(p.id) - int(q.id) }) //nolint:gosec // ids of one connection are near each other
 	if closed {
 		l.finish(broken, ErrClosed)

@@ -73,6 +73,27 @@ func TestCallsThatWaitForADialFailWithIt(t *testing.T) {
 	})
 }
 
+// A connection has ended, and its reader has not come to see it: a call that begins
+// then goes over the next one, for nothing of it was sent.
+func TestACallAfterTheEndOfAConnectionGoesOverTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New()
+		a, b := newNode(t, n, "a", 1, nil), newNode(t, n, "b", 2, nil)
+		for range 200 {
+			mustEcho(t, a, b)
+			l, err := a.link(b.target(), Small)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.mu.Lock()
+			w := l.wire
+			l.mu.Unlock()
+			w.end(errStalled)
+			mustEcho(t, a, b)
+		}
+	})
+}
+
 func TestAConnectionOnWhichNothingComesIsMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := memnet.New()
