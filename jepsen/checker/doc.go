@@ -41,4 +41,13 @@
 // workload's part: it has keys that never get such a write, where what the clients
 // sent, contexts and ETags of their own reads, decides alone; a loss of the kinds
 // that rules 1 and 2 can hide shows there.
+//
+// # Twins
+//
+// An operation that was handed on while its first coordinator was silent may be minted
+// twice. A client replaces the one that it was shown; when the other one arrives after
+// more operations than an object remembers, it stands beside its successor: the
+// product says so of retries. Where a value stands under a dot that the client of the
+// write which replaced it was never shown, Antichain and Resurrected count a twin and
+// no anomaly.
 package checker

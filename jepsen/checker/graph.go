@@ -43,6 +43,7 @@ type keyHistory struct {
 	writes map[string]*write
 	order  []*write // as invoked
 	reads  []history.Op
+	shown  []history.Op        // reads and receipts: all that showed values
 	final  *history.Op         // the last read in the session history.Final
 	told   map[uint64][]uint64 // by actor: the counters of all dots that clients were told of, sorted
 }
@@ -62,8 +63,12 @@ func split(h history.History) []*keyHistory {
 			w := &write{Pair: p, value: p.Invoke.Value}
 			k.writes[w.value] = w
 			k.order = append(k.order, w)
+			if p.End.Type == history.OK && len(p.End.Values) > 0 {
+				k.shown = append(k.shown, p.End)
+			}
 		} else if p.End.Type == history.OK {
 			k.reads = append(k.reads, p.End)
+			k.shown = append(k.shown, p.End)
 		}
 	}
 	names := slices.SortedFunc(maps.Keys(keys), func(a, b keyName) int {
@@ -113,9 +118,53 @@ func (k *keyHistory) seenAs(value, text string) {
 // replaces reports whether w replaced v by what w's own client knew.
 func replaces(w, v *write) bool { return slices.Contains(w.Invoke.Saw, v.value) }
 
+// twin reports whether text names v by a dot that the client of w was never shown:
+// an operation that was handed on may be minted twice, and w replaced the other one.
+// A history without dots knows no twins.
+func (k *keyHistory) twin(w, v *write, text string) bool {
+	d, ok := parseDot(text)
+	if !ok {
+		return false
+	}
+	met := false // the client was shown v, under some dot
+	for i := range k.shown {
+		op := &k.shown[i]
+		at := slices.Index(op.Values, v.value)
+		if at < 0 || op.Process != w.Invoke.Process || op.Index > w.Invoke.Index {
+			continue
+		}
+		if at >= len(op.Dots) {
+			return false
+		}
+		saw, ok := parseDot(op.Dots[at])
+		if !ok || saw == d {
+			return false
+		}
+		met = true
+	}
+	return met
+}
+
+// dotOf is the text of the dot under which a read showed its i-th value.
+func dotOf(read *history.Op, i int) string {
+	if i < len(read.Dots) {
+		return read.Dots[i]
+	}
+	return ""
+}
+
 // claims reports whether the receipt of a blind write covers v.
 func claims(w, v *write) bool {
 	return w != v && w.Invoke.Blind && covers(w.End.Covers, v.dots)
+}
+
+// claimsShown reports whether the receipt of a blind write covers v under the dot by
+// which a read shows it.
+func claimsShown(w, v *write, text string) bool {
+	if d, ok := parseDot(text); ok {
+		return w != v && w.Invoke.Blind && covers(w.End.Covers, []dot{d})
+	}
+	return claims(w, v)
 }
 
 // mayReplace reports whether w explains that v is gone: the rules of the package

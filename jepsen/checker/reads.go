@@ -18,8 +18,13 @@ func Antichain(h history.History) Result {
 				if w == nil {
 					continue
 				}
-				for _, lower := range read.Values {
-					if v := k.writes[lower]; v != nil && v != w && replaces(w, v) {
+				for i, lower := range read.Values {
+					v := k.writes[lower]
+					switch {
+					case v == nil || v == w || !replaces(w, v):
+					case k.twin(w, v, dotOf(&read, i)):
+						r.Stats["twins"]++
+					default:
 						r.add(k.name, []int{v.Invoke.Index, w.Invoke.Index, read.Index},
 							"one read shows %q and %q, whose writer had seen %q", upper, lower, lower)
 					}

@@ -19,6 +19,21 @@ func TestAntichain(t *testing.T) {
 			put b saw=a ok
 			get a ok
 			get b ok`, Valid},
+		"a twin of what its writer was shown stands beside it": {`
+			put a ok
+			get a dots=1-1 by=100 ok
+			put b saw=a by=100 ok
+			get a,b dots=2-1,1-2 ok`, Valid},
+		"but not the very dot that its writer was shown": {`
+			put a ok
+			get a dots=1-1 by=100 ok
+			put b saw=a by=100 ok
+			get a,b dots=1-1,1-2 ok`, Invalid},
+		"nor one that only others were shown under another dot": {`
+			put a ok
+			get a dots=1-1 ok
+			put b saw=a by=100 ok
+			get a,b dots=2-1,1-2 ok`, Invalid},
 		"no read, no proof": {"put a ok", Unknown},
 	})
 }

@@ -20,6 +20,7 @@ import (
 //	final a,b                 a read in the session history.Final
 //	delete d saw=a ok
 //	put a side=3 end=2 fail   three nodes at the invoke, two at the end
+//	get a by=100 ok           a process of that number; else each line has its own
 func script(t *testing.T, text string) history.History {
 	t.Helper()
 	var r history.Recorder
@@ -30,7 +31,9 @@ func script(t *testing.T, text string) history.History {
 			continue
 		}
 		invoke, end := operation(t, words)
-		invoke.Process, end.Process = process, process
+		if invoke.Process == 0 {
+			invoke.Process, end.Process = process, process
+		}
 		invoke.T = time.Duration(10*process) * time.Millisecond
 		end.T = invoke.T + 5*time.Millisecond
 		r.Add(invoke)
@@ -99,6 +102,8 @@ func number(t *testing.T, name, value string, invoke, end *history.Op) {
 	switch name {
 	case "limit":
 		invoke.Limit = time.Duration(n) * time.Millisecond
+	case "by":
+		invoke.Process = n
 	case "side":
 		invoke.Side = n
 	case "end":

@@ -44,14 +44,19 @@ func Resurrected(h history.History) Result {
 			}
 			continue
 		}
-		for _, value := range k.final.Values {
+		for i, value := range k.final.Values {
 			r.Stats["visible"]++
 			u := k.writes[value]
 			if u == nil {
 				continue // Phantom's finding
 			}
 			for _, w := range k.order {
-				if w.acked() && (replaces(w, u) || claims(w, u)) {
+				shown := dotOf(k.final, i)
+				switch {
+				case !w.acked() || (!replaces(w, u) && !claimsShown(w, u, shown)):
+				case replaces(w, u) && k.twin(w, u, shown):
+					r.Stats["twins"]++
+				default:
 					r.add(k.name, []int{u.Invoke.Index, w.Invoke.Index, w.End.Index, k.final.Index},
 						"%q is there at the end, although the acknowledged %s %q had replaced it", value, w.Invoke.F, w.value)
 				}

@@ -161,6 +161,16 @@ func TestResurrected(t *testing.T) {
 			delete d saw=a ok
 			final`, Unknown},
 		"no final read proves nothing": {`put a ok`, Unknown},
+		"a twin of what was replaced is a retry that came late": {`
+			put a ok
+			get a dots=1-1 by=100 ok
+			put b saw=a by=100 ok
+			final a,b dots=2-1,1-2`, Valid},
+		"the very dot that was replaced is not": {`
+			put a ok
+			get a dots=1-1 by=100 ok
+			put b saw=a by=100 ok
+			final a,b dots=1-1,1-2`, Invalid},
 	})
 }
 

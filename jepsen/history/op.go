@@ -50,7 +50,7 @@ type Op struct {
 	// sent neither context nor precondition: it replaces what its coordinator holds.
 	Saw   []string `json:"saw,omitempty"`
 	Blind bool     `json:"blind,omitempty"`
-	// Values are what a read showed.
+	// Values are what a read showed, or the receipt of a write.
 	Values []string `json:"values,omitempty"`
 	// Dot names the write's own value in the store, Dots those of Values, in the same
 	// order, Covers the context of a blind write's receipt: all as "actor-counter" in

@@ -144,7 +144,7 @@ func (c *client) learn(op *history.Op, r henge.Receipt) (known, error) {
 	seen := known{context: r.Context, etag: r.ETag}
 	if r.Value != nil {
 		values, dots := shown(*r.Value)
-		seen.values = values
+		seen.values, op.Values, op.Dots = values, values, dots
 		if i := slices.Index(values, op.Value); i >= 0 {
 			op.Dot = dots[i]
 		}
