@@ -145,7 +145,7 @@ func (n *Node) rememberPeers(peers []ring.Peer) {
 var errTwin = errors.New("another live process has this node's id: its data directory is a copy of this one, or the other way round; stop one of them and give it an empty directory")
 
 // refuseTwin ends this node when another live process answers under its id. Of two
-// that both serve already, the one with the higher nonce goes.
+// that both serve already, the one that was started later goes.
 func (n *Node) refuseTwin(peers []ring.Peer) bool {
 	for _, p := range peers {
 		if p.ID != n.store.NodeID() || p.Nonce == n.nonce || p.RPC == n.addrs.RPC {
@@ -206,6 +206,13 @@ func (n *Node) isSeed(addr string) bool {
 		}
 	}
 	return false
+}
+
+// startNonce names this start of the process: a later one is higher, as far as clocks
+// agree, so that a copy of a data directory ends and not the node that it copies.
+func startNonce(now time.Time, draw uint64) uint64 {
+	const random = 20 // bits; the milliseconds above them last until the year 2500
+	return uint64(now.UnixMilli())<<random | draw>>(64-random) //nolint:gosec // after 1970
 }
 
 // hello is how this node introduces itself on every connection.

@@ -71,7 +71,7 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	}
 	n := &Node{o: o, ready: make(chan struct{}), done: make(chan struct{})}
 	n.rand = seeded(o.Seams.Seed)
-	n.nonce = n.rand()
+	n.nonce = startNonce(n.o.Seams.Clock.Now(), n.rand())
 	n.life, n.end = context.WithCancel(context.Background())
 	if err := n.open(ctx, dir); err != nil {
 		return nil, errors.Join(err, n.release())
