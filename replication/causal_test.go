@@ -30,6 +30,59 @@ func TestContextsDecideWhatAWriteReplaces(t *testing.T) {
 	})
 }
 
+// A client that writes on with the contexts of its receipts replaces its own writes
+// only: what nobody has shown to it stays.
+func TestAReceiptsContextCoversNothingUnseen(t *testing.T) {
+	for name, tc := range map[string]struct {
+		again   bool // the second write is sent once more, as a retry
+		shown   bool // the write asks for the value, and is shown the rival
+		covered bool
+	}{
+		"a rival beside the write":                  {},
+		"a rival beside a write that is sent again": {again: true},
+		"a rival that the write's answer shows":     {shown: true, covered: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, 3, func(t *testing.T, c *cluster) {
+				key, p, _ := c.key(0)
+				first := p[0].mustPut(t, key, "a", request.WriteOptions{W: request.All})
+				if first.Context == "" {
+					t.Fatal("no context although the write is alone")
+				}
+				p[1].mustPut(t, key, "rival", request.WriteOptions{W: request.All})
+				o := request.WriteOptions{W: request.All, Context: first.Context, OpID: "op", Return: tc.shown}
+				second := p[2].mustPut(t, key, "b", o)
+				if tc.again {
+					second = p[0].mustPut(t, key, "b", o)
+				}
+				if (second.Context != "") != tc.covered || second.Siblings != 2 {
+					t.Fatalf("receipt %+v, want a context: %v", second, tc.covered)
+				}
+				if tc.covered && (second.Value == nil || second.Value.Context != second.Context) {
+					t.Errorf("the value returned is %+v", second.Value)
+				}
+			})
+		})
+	}
+}
+
+// A retry of a write that is alone is told the context like the first; one of a
+// write that another has replaced is not told the other's.
+func TestAReceiptOfARetryIsLikeTheFirst(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		key, p, _ := c.key(0)
+		o := request.WriteOptions{W: request.All, OpID: "op"}
+		first := p[0].mustPut(t, key, "a", o)
+		if again := p[1].mustPut(t, key, "a", o); again.Context != first.Context || again.Context == "" {
+			t.Errorf("a retry's context is %q, the first's %q", again.Context, first.Context)
+		}
+		p[0].mustPut(t, key, "b", request.WriteOptions{W: request.All, Context: first.Context})
+		if again := p[1].mustPut(t, key, "a", o); again.Context != "" {
+			t.Error("a retry of a write that is replaced has a context that covers what replaced it")
+		}
+	})
+}
+
 // A delete without context deletes what a read at R finds, not only what its
 // coordinator holds, and what it could not see stays.
 func TestADeleteWithoutContextReadsFirst(t *testing.T) {

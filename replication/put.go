@@ -10,6 +10,7 @@ import (
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage/causal"
 	"github.com/hengedb/henge/storage/clock"
 )
 
@@ -246,7 +247,6 @@ func (c *Coordinator) receipt(w *write, m *minted, r *round) request.Receipt {
 	receipt := request.Receipt{
 		Replicas: len(w.place.replicas), Need: w.knobs.need, OpID: w.opName,
 		Created: m.created, Siblings: len(live), ETag: etagOf(live),
-		Context: c.token(w.place.doc, w.bucket, w.key, m.object),
 		Results: r.results(w.place.doc, w.place.down),
 	}
 	hinted := make(map[ring.NodeID]bool)
@@ -271,7 +271,17 @@ func (c *Coordinator) receipt(w *write, m *minted, r *round) request.Receipt {
 		value := c.value(w.place.doc, w.bucket, w.key, m.object)
 		receipt.Value = &value
 	}
+	if w.options.Return || w.alone(m.object) {
+		receipt.Context = c.token(w.place.doc, w.bucket, w.key, m.object)
+	}
 	return receipt
+}
+
+// alone reports whether an object holds nothing beside the write. Beside it, the
+// object's context covers values that nobody has shown to the writer: handed out, it
+// would let the writer's next put replace them unseen.
+func (w *write) alone(o *causal.Object) bool {
+	return !slices.ContainsFunc(o.Siblings, func(s causal.Sibling) bool { return s.Op != w.op })
 }
 
 func count(yes bool) int {

@@ -176,8 +176,8 @@ func siblings(t *testing.T, b bucket) {
 	must(t, b, "k", "2", henge.WriteOptions{Context: first.Context, Meta: map[string]string{"m": "x"}})
 	receipt := must(t, b, "k", "3\xff", henge.WriteOptions{Context: first.Context})
 	all, seen := values(t, b, "k")
-	if !slices.Equal(all, []string{"2", "3\xff"}) || receipt.Siblings != 2 || seen.ETag == "" {
-		t.Fatalf("values %q after a receipt of %d siblings", all, receipt.Siblings)
+	if !slices.Equal(all, []string{"2", "3\xff"}) || receipt.Siblings != 2 || receipt.Context != "" || seen.ETag == "" {
+		t.Fatalf("values %q after the receipt %+v", all, receipt)
 	}
 	if _, ok := seen.Bytes(); ok {
 		t.Error("two values are given as one")

@@ -49,7 +49,7 @@ type Receipt struct {
 	Primary  int     // how many of those are primaries
 	Durable  int     // how many of those said so after a sync
 	Hinted   int     // absent primaries for which a hint is kept
-	Context  Context // covers the write, and all that its coordinator held
+	Context  Context // covers the write; empty when it is not the only value: read what the others are
 	ETag     string  // unquoted, of the value afterwards
 	Created  bool    // it was the first: If-None-Match: * held
 	Siblings int     // how many values the coordinator holds afterwards
