@@ -92,6 +92,25 @@ func TestALostQuorumTellsEveryReplicasReason(t *testing.T) {
 	}
 }
 
+// unsure is a refusal of what another coordinator may have begun.
+type unsure struct{ error }
+
+func (u unsure) Unwrap() error               { return u.error }
+func (unsure) WriteOutcome() request.Outcome { return request.Unknown }
+
+func TestARefusalOfWhatMayBeWrittenSaysSo(t *testing.T) {
+	for status, err := range map[int]error{
+		400: request.ErrBadContext, 404: request.ErrNoBucket, 409: request.ErrSiblingLimit, 412: request.ErrPrecondition,
+		413: request.ErrTooLarge, 428: request.ErrContextRequired,
+	} {
+		h := serve(t, &scripted{err: unsure{err}})
+		p := complaint(t, wants(t, do(t, h, ask("PUT", key, "v", "If-None-Match", "*")), status))
+		if p.Outcome != request.Unknown {
+			t.Errorf("%v: outcome %q", err, p.Outcome)
+		}
+	}
+}
+
 const traced = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 func TestATraceIsKeptOrBegun(t *testing.T) {

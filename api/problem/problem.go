@@ -59,8 +59,9 @@ func Of(err error) Problem {
 		// The row's error counts too: a bare deadline is a timeout by its row alone.
 		Outcome: request.OutcomeOf(err), Retryable: request.Retryable(errors.Join(err, r.Err)), Field: fieldOf(err, r), after: r.After,
 	}
-	if p.Status < http.StatusInternalServerError && p.Status != statusCanceled {
-		p.Outcome = request.None // refused before anything was asked
+	var told interface{ WriteOutcome() request.Outcome }
+	if p.Status < http.StatusInternalServerError && p.Status != statusCanceled && !errors.As(err, &told) {
+		p.Outcome = request.None // refused before anything was asked, unless the error knows better
 	}
 	if lost := (*request.QuorumError)(nil); errors.As(err, &lost) {
 		p.Acks, p.Required, p.Causes = &lost.Got, &lost.Need, causesOf(lost)

@@ -66,6 +66,24 @@ func TestEveryRowIsReadBack(t *testing.T) {
 	}
 }
 
+// unsure is a refusal of what another coordinator may have begun.
+type unsure struct{ error }
+
+func (u unsure) Unwrap() error               { return u.error }
+func (unsure) WriteOutcome() request.Outcome { return request.Unknown }
+
+// A refusal says that nothing was written, unless it knows that something may be.
+func TestARefusalThatKnowsItsOutcomeKeepsIt(t *testing.T) {
+	for _, row := range problem.Table() {
+		if _, got := sent(t, unsure{row.Err}); got.Status != row.Status || got.WriteOutcome() != request.Unknown {
+			t.Errorf("%s of unknown outcome is read back as %+v", row.Code, got.Problem)
+		}
+		if _, got := sent(t, row.Err); row.Status < 499 && got.WriteOutcome() != request.None {
+			t.Errorf("%s is read back with outcome %s", row.Code, got.WriteOutcome())
+		}
+	}
+}
+
 func TestEverySentinelOfARequestHasARow(t *testing.T) {
 	for _, err := range []error{
 		request.ErrNotFound, request.ErrBadKey, request.ErrBadBucket, request.ErrNoBucket, request.ErrBadKnob,

@@ -33,6 +33,7 @@ func TestCodesNameSentinelsBothWays(t *testing.T) {
 type told struct{ error }
 
 func (told) WriteOutcome() Outcome { return Unknown }
+func (t told) Unwrap() error       { return t.error }
 
 func TestOutcomesClaimNoMoreThanIsKnown(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -164,6 +165,20 @@ func (s *shelf) Put(_ context.Context, _ string, value []byte, o WriteOptions) (
 	return Receipt{Siblings: len(s.siblings)}, nil
 }
 
+// refusing is a key that holds nothing and takes nothing.
+type refusing struct {
+	err  error
+	puts int
+}
+
+func (*refusing) Get(context.Context, string, ReadOptions) (Value, error) {
+	return Value{}, ErrNotFound
+}
+func (r *refusing) Put(context.Context, string, []byte, WriteOptions) (Receipt, error) {
+	r.puts++
+	return Receipt{}, r.err
+}
+
 func TestUpdateMergesUntilOneValueIsLeft(t *testing.T) {
 	merge := func(siblings []Sibling) ([]byte, error) {
 		var all []string
@@ -182,6 +197,10 @@ func TestUpdateMergesUntilOneValueIsLeft(t *testing.T) {
 	s = &shelf{rivals: 1000}
 	if r, err := Update(t.Context(), s, "k", merge); err != nil || r.Siblings != 2 || len(s.writes) != updateTries {
 		t.Errorf("against endless rivals: %+v, %v after %d writes", r, err, len(s.writes))
+	}
+	lost := &refusing{err: told{ErrPrecondition}}
+	if _, err := Update(t.Context(), lost, "k", merge); OutcomeOf(err) != Unknown || lost.puts != 1 {
+		t.Errorf("merged %d times over what may be its own: %v", lost.puts, err)
 	}
 	no := errors.New("no")
 	if _, err := Update(t.Context(), s, "k", func([]Sibling) ([]byte, error) { return nil, no }); !errors.Is(err, no) {

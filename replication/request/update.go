@@ -21,8 +21,8 @@ const updateTries = 16
 func Update(ctx context.Context, keys Keys, key string, merge func([]Sibling) ([]byte, error)) (receipt Receipt, err error) {
 	for range updateTries {
 		receipt, err = updateOnce(ctx, keys, key, merge)
-		if errors.Is(err, ErrPrecondition) {
-			continue
+		if errors.Is(err, ErrPrecondition) && OutcomeOf(err) == None {
+			continue // somebody was first; what merge made is certainly not there
 		}
 		if err != nil || receipt.Siblings <= 1 {
 			return receipt, err
