@@ -233,6 +233,19 @@ func (c *Coordinator) within(ctx context.Context, d time.Duration) (context.Cont
 	}
 }
 
+// ended says why a request's context has ended: its time is over, this node closes,
+// or its caller gave up, for the reason that the caller names.
+func (c *Coordinator) ended(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, context.DeadlineExceeded):
+		return request.ErrTimeout
+	case c.life.Err() != nil:
+		return request.ErrClosed
+	}
+	return cause
+}
+
 // enter adds one to tasks, unless Close has begun.
 func (c *Coordinator) enter() bool {
 	c.closing.RLock()
@@ -290,7 +303,9 @@ func (c *Coordinator) behind(f func()) {
 // quorumError tells which answers were missing. A caller that gave up itself finds
 // its own reason among the causes.
 func (c *Coordinator) quorumError(op string, key keyName, r *round, results []request.ReplicaResult, outcome request.Outcome, cause error) error {
-	c.counters.QuorumsLost.Add(1)
+	if errors.Is(cause, request.ErrQuorum) || errors.Is(cause, request.ErrTimeout) {
+		c.counters.QuorumsLost.Add(1)
+	}
 	err := &request.QuorumError{
 		Op: op, Bucket: key.bucket, Key: key.key, Outcome: outcome,
 		Need: r.tally.need, Got: r.tally.got, Replicas: results,

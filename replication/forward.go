@@ -129,6 +129,10 @@ func (c *Coordinator) forward(ctx context.Context, p *placement, k knobs, leader
 // run asks one leader after another.
 func (f *forwarding) run(p *placement, k knobs) reply {
 	for {
+		if f.ctx.Err() != nil {
+			f.sent = f.sent || f.pending > 0
+			return f.lost(p, f.c.ended(f.ctx))
+		}
 		if answer, done := f.next(); done {
 			return answer
 		}
@@ -137,7 +141,7 @@ func (f *forwarding) run(p *placement, k knobs) reply {
 		}
 		silence := make(chan struct{})
 		timer := f.c.clock.AfterFunc(k.cap(), func() { close(silence) })
-		answer, done := f.await(f.ctx, p, silence)
+		answer, done := f.await(silence)
 		timer.Stop()
 		if done {
 			return answer
@@ -209,8 +213,8 @@ func (f *forwarding) next() (answer reply, done bool) {
 }
 
 // await takes in answers until one is good, another leader should be tried, or
-// time is up.
-func (f *forwarding) await(ctx context.Context, p *placement, silence <-chan struct{}) (answer reply, done bool) {
+// nobody waits any more.
+func (f *forwarding) await(silence <-chan struct{}) (answer reply, done bool) {
 	for f.pending > 0 {
 		select {
 		case r := <-f.replies:
@@ -225,9 +229,8 @@ func (f *forwarding) await(ctx context.Context, p *placement, silence <-chan str
 				return reply{}, false
 			}
 			silence = nil
-		case <-ctx.Done():
-			f.sent = true
-			return f.lost(p, request.ErrTimeout), true
+		case <-f.ctx.Done():
+			return reply{}, false
 		}
 	}
 	return reply{}, false
@@ -254,8 +257,11 @@ func (f *forwarding) take(r rpc.Reply) (answer reply, done bool) {
 		a.result, a.detail, f.last = request.ResultUnreachable, r.Err.Error(), nil
 		f.sent = f.sent || errors.Is(r.Err, rpc.ErrBroken)
 		f.c.health.Failed(a.node, r.Err.Error())
-	default: // the request itself has ended
+	default: // the request itself has ended, or its time there
 		a.result, a.detail, f.last, f.sent = request.ResultTimeout, r.Err.Error(), nil, true
+		if f.ctx.Err() != nil && !errors.Is(r.Err, context.DeadlineExceeded) {
+			a.result, a.detail = request.ResultPending, ""
+		}
 	}
 	return reply{}, false
 }
@@ -286,10 +292,9 @@ func (f *forwarding) markSilent() {
 // lost is the failure when no coordinator gave an answer that stands. The last
 // one's own words are better than a count of silent nodes.
 func (f *forwarding) lost(p *placement, cause error) reply {
-	if f.last != nil && !errors.Is(cause, request.ErrTimeout) {
+	if f.last != nil && errors.Is(cause, request.ErrQuorum) {
 		return reply{err: f.last}
 	}
-	f.c.counters.QuorumsLost.Add(1)
 	err := &request.QuorumError{
 		Op: f.head.Verb, Bucket: f.head.Bucket, Key: string(f.head.Key), Outcome: request.None, Need: 1,
 	}
@@ -299,8 +304,11 @@ func (f *forwarding) lost(p *placement, cause error) reply {
 	if f.last != nil {
 		err.Causes = append(err.Causes, f.last)
 	}
-	if errors.Is(cause, request.ErrTimeout) {
+	if !errors.Is(cause, request.ErrQuorum) {
 		err.Causes = append(err.Causes, cause)
+	}
+	if errors.Is(cause, request.ErrQuorum) || errors.Is(cause, request.ErrTimeout) {
+		f.c.counters.QuorumsLost.Add(1)
 	}
 	doc := f.c.agent.Document()
 	for _, a := range f.tried {

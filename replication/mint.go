@@ -246,6 +246,7 @@ func refusal(err error) error {
 		{storage.ErrCorrupt, request.ErrCorrupt},
 		{storage.ErrFailed, request.ErrStoreFailed},
 		{storage.ErrClosed, request.ErrClosed},
+		{context.DeadlineExceeded, request.ErrTimeout},
 	} {
 		if errors.Is(err, row.from) {
 			return fmt.Errorf("%w: %w", row.to, err)

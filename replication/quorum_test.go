@@ -137,6 +137,93 @@ func TestAHastyClientMarksNobodyAsAway(t *testing.T) {
 	}
 }
 
+// A caller that gives up gets its own reason back; only time that ran out is a
+// timeout. Nobody counts a quorum as lost that nobody waited for.
+func TestWhyARequestEndedIsTold(t *testing.T) {
+	moved := errors.New("moved on")
+	for name, tc := range map[string]struct {
+		end     func(ctx context.Context) (context.Context, context.CancelFunc)
+		timeout time.Duration
+		want    error
+		lost    int64
+	}{
+		"the caller cancels": {
+			end: func(ctx context.Context) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(ctx)
+				time.AfterFunc(150*time.Millisecond, cancel)
+				return ctx, cancel
+			},
+			want: context.Canceled,
+		},
+		"the caller cancels for a reason": {
+			end: func(ctx context.Context) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancelCause(ctx)
+				time.AfterFunc(150*time.Millisecond, func() { cancel(moved) })
+				return ctx, func() { cancel(nil) }
+			},
+			want: moved,
+		},
+		"the caller's deadline passes": {
+			end: func(ctx context.Context) (context.Context, context.CancelFunc) {
+				return context.WithTimeout(ctx, 150*time.Millisecond)
+			},
+			want: request.ErrTimeout, lost: 1,
+		},
+		"the timeout passes": {
+			end: func(ctx context.Context) (context.Context, context.CancelFunc) {
+				return ctx, func() {}
+			},
+			timeout: 150 * time.Millisecond, want: request.ErrTimeout, lost: 1,
+		},
+	} {
+		requests := map[string]func(ctx context.Context, n *testNode, key string) error{
+			"get": func(ctx context.Context, n *testNode, key string) error {
+				_, err := n.Get(ctx, "default", key, request.ReadOptions{R: request.All, Timeout: tc.timeout})
+				return err
+			},
+			"put": func(ctx context.Context, n *testNode, key string) error {
+				_, err := n.Put(ctx, "default", key, nil, request.WriteOptions{W: request.All, Timeout: tc.timeout})
+				return err
+			},
+		}
+		for verb, do := range requests {
+			for where, pick := range map[string]func(p, others []*testNode) *testNode{
+				"at a replica": func(p, _ []*testNode) *testNode { return p[0] },
+				"forwarded":    func(_, others []*testNode) *testNode { return others[0] },
+			} {
+				t.Run(name+", "+verb+" "+where, func(t *testing.T) {
+					inCluster(t, 4, func(t *testing.T, c *cluster) {
+						key, p, others := c.key(0)
+						n := pick(p, others)
+						p[0].mustPut(t, key, "v", request.WriteOptions{W: request.All})
+						n.mustGet(t, key, "v", request.ReadOptions{})
+						for _, other := range c.nodes {
+							if other != n {
+								c.cut(n, other)
+							}
+						}
+						ctx, cancel := tc.end(t.Context())
+						defer cancel()
+						err := do(ctx, n, key)
+						if !errors.Is(err, tc.want) || !errors.Is(err, request.ErrQuorum) {
+							t.Errorf("%v; want %v", err, tc.want)
+						}
+						if errors.Is(err, request.ErrTimeout) != errors.Is(tc.want, request.ErrTimeout) {
+							t.Errorf("a timeout: %v", err)
+						}
+						if lost := n.Counters().QuorumsLost.Load(); lost != tc.lost {
+							t.Errorf("%d quorums were lost, want %d", lost, tc.lost)
+						}
+						if want := request.OutcomeOf(err); verb == "put" && want != request.Unknown {
+							t.Errorf("outcome %v", want)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
 func TestAcknowledgementsBeforeTheSyncDoNotCount(t *testing.T) {
 	for name, tc := range map[string]struct {
 		unsynced bool
@@ -183,7 +270,7 @@ func TestCloseEndsRequestsAtWork(t *testing.T) {
 			t.Errorf("closing took %v", took)
 		}
 		for range 2 {
-			if err := <-failed; !errors.Is(err, request.ErrQuorum) {
+			if err := <-failed; !errors.Is(err, request.ErrQuorum) || !errors.Is(err, request.ErrClosed) {
 				t.Errorf("a request at work: %v", err)
 			}
 		}

@@ -150,6 +150,11 @@ func (r *round) wait(ctx context.Context) error {
 	r.watch()
 	defer func() { r.timer.Stop() }()
 	for !r.tally.met() {
+		if ctx.Err() != nil { // before the answers, which may say no more than that
+			err := r.c.ended(ctx)
+			r.giveUp(err)
+			return err
+		}
 		if r.tally.lost() && !r.ownPending() {
 			return request.ErrQuorum
 		}
@@ -159,8 +164,6 @@ func (r *round) wait(ctx context.Context) error {
 		case <-r.silence:
 			r.replaceSilent()
 		case <-ctx.Done():
-			r.giveUp()
-			return request.ErrTimeout
 		}
 	}
 	return nil
@@ -239,6 +242,8 @@ func (r *round) explain(a *ask, err error) (result request.Result, detail string
 	case errors.Is(err, rpc.ErrUnreachable), errors.Is(err, rpc.ErrBroken), errors.Is(err, rpc.ErrRefused):
 		r.c.health.Failed(a.node, err.Error())
 		return request.ResultUnreachable, err.Error()
+	case r.ctx.Err() != nil && !errors.Is(err, context.DeadlineExceeded):
+		return request.ResultPending, "" // who asked gave up: no news of the node
 	}
 	r.silent(a, a.elapsed)
 	return request.ResultTimeout, ""
@@ -277,11 +282,15 @@ func (r *round) replaceSilent() {
 	}
 }
 
-// giveUp marks every ask that has no answer yet.
-func (r *round) giveUp() {
+// giveUp marks every ask that has no answer yet; err is why none is waited for.
+func (r *round) giveUp(err error) {
+	result := request.ResultPending
+	if errors.Is(err, request.ErrTimeout) {
+		result = request.ResultTimeout
+	}
 	for _, a := range r.asks {
 		if a.state == askPending || a.state == askSilent {
-			a.result, a.elapsed = request.ResultTimeout, r.c.clock.Now().Sub(a.started)
+			a.result, a.elapsed = result, r.c.clock.Now().Sub(a.started)
 		}
 	}
 }

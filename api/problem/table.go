@@ -86,7 +86,8 @@ func internal() Row {
 }
 
 // find returns the row of err. A lost quorum keeps its code whatever its causes are,
-// but is a timeout to HTTP when time was one of them.
+// but is a timeout to HTTP when time was one of them, and no failure of ours when the
+// client went away.
 func find(err error) Row {
 	if lost := (*request.QuorumError)(nil); errors.As(err, &lost) {
 		r := rowOf(request.ErrQuorum)
@@ -95,6 +96,8 @@ func find(err error) Row {
 			r.Status = http.StatusGatewayTimeout
 		case errors.Is(err, request.ErrOverload):
 			r.After = again
+		case errors.Is(err, context.Canceled):
+			r.Status = statusCanceled
 		}
 		return r
 	}

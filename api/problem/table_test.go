@@ -127,6 +127,7 @@ func TestWhatHasNoRowIsInternalAndUnknown(t *testing.T) {
 		"an error without a name": {errors.New("surprise"), 500, "internal"},
 		"a deadline":              {context.DeadlineExceeded, 504, "timeout"},
 		"a client that went away": {context.Canceled, 499, "canceled"},
+		"one that was asked for":  {&request.QuorumError{Causes: []error{context.Canceled}}, 499, "quorum"},
 		"a field of one":          {problem.Field("r", request.ErrBadKnob), 400, "bad_knob"},
 	} {
 		if p := problem.Of(tc.err); p.Status != tc.status || p.Code != tc.code {
