@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/ring"
@@ -23,29 +24,26 @@ type making struct {
 	err  error
 }
 
-// bucket finds a bucket in the document. With auto_buckets its first use makes it,
-// by a decision of the voters.
-func (c *Coordinator) bucket(ctx context.Context, name string) (ring.Bucket, error) {
-	doc := c.agent.Document()
-	if b, ok := doc.Bucket(name); ok {
-		return b, nil
-	}
-	if !doc.Settings.AutoBuckets {
+// bucketOf finds a bucket in a document. One that is still to be made has generation
+// 0 and the cluster's properties. A request that knows the bucket's generation goes
+// on with no other.
+func bucketOf(doc *ring.Document, name string, known uint64) (ring.Bucket, error) {
+	b, _ := doc.Bucket(name)
+	switch {
+	case known != 0 && b.Generation != known:
+		return ring.Bucket{}, fmt.Errorf("%w: bucket %q was dropped", request.ErrNoBucket, name)
+	case b.Generation == 0 && !doc.Settings.AutoBuckets:
 		return ring.Bucket{}, fmt.Errorf("%w: %q; auto_buckets is off", request.ErrNoBucket, name)
-	}
-	if err := c.makeBucket(ctx, name); err != nil {
-		return ring.Bucket{}, fmt.Errorf("%w: bucket %q cannot be made now: %w", request.ErrNotReady, name, err)
-	}
-	b, ok := c.agent.Document().Bucket(name)
-	if !ok {
-		return ring.Bucket{}, fmt.Errorf("%w: %q", request.ErrNoBucket, name)
 	}
 	return b, nil
 }
 
-// makeBucket waits for the one proposal of this bucket, starting it if need be. The
-// proposal outlives a caller that gives up: the next one finds it done.
-func (c *Coordinator) makeBucket(ctx context.Context, name string) error {
+// makeBucket waits until the document held lists the bucket: for its one proposal,
+// starting it if need be, and no longer than the request has. The proposal outlives a
+// caller that gives up: the next one finds it done.
+func (c *Coordinator) makeBucket(ctx context.Context, name string, timeout time.Duration) error {
+	ctx, cancel := c.within(ctx, timeout)
+	defer cancel()
 	c.buckets.mu.Lock()
 	if c.buckets.under == nil {
 		c.buckets.under = make(map[string]*making)
@@ -57,12 +55,17 @@ func (c *Coordinator) makeBucket(ctx context.Context, name string) error {
 		c.tasks.Go(func() { c.proposeBucket(name, m) })
 	}
 	c.buckets.mu.Unlock()
+	var err error
 	select {
 	case <-m.done:
-		return m.err
+		err = m.err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		err = c.ended(ctx)
 	}
+	if err != nil {
+		return fmt.Errorf("%w: bucket %q cannot be made now: %w", request.ErrNotReady, name, err)
+	}
+	return nil
 }
 
 // proposeBucket has the voters decide a document that lists the bucket.

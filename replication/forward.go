@@ -71,7 +71,9 @@ func (c *Coordinator) route(ctx context.Context, w *write) (request.Receipt, err
 		},
 	}
 	local := func(ctx context.Context) reply {
-		w.place = c.place(c.agent.Document(), w.key.stored().Position()) // some have turned out to be away
+		if err := c.locateWrite(w); err != nil { // some have turned out to be away
+			return reply{err: err}
+		}
 		receipt, err := c.coordinate(ctx, w)
 		return reply{receipt: receipt, err: err}
 	}
@@ -91,7 +93,9 @@ func (c *Coordinator) routeGet(ctx context.Context, q *query) (request.Value, er
 		Read: &readKnobs{R: q.options.R, Strict: q.options.Strict, NoValue: q.options.NoValue},
 	}
 	local := func(ctx context.Context) reply {
-		q.place = c.place(c.agent.Document(), q.key.stored().Position()) // some have turned out to be away
+		if err := c.locateQuery(q); err != nil { // some have turned out to be away
+			return reply{err: err}
+		}
 		value, err := c.answer(ctx, q)
 		return reply{value: value, err: err}
 	}

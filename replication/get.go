@@ -185,11 +185,10 @@ func (f *found) answers(q *query) request.Answers {
 // readBeforeDelete is the read of a delete that brings no context. Nothing found
 // at R nodes means that nothing need be written.
 func (c *Coordinator) readBeforeDelete(ctx context.Context, w *write) (nothing bool, receipt request.Receipt, err error) {
-	q := &query{key: w.key, bucket: w.bucket, place: w.place, options: request.ReadOptions{Trace: w.options.Trace}}
-	q.knobs, err = resolveRead(w.bucket, w.place.doc.Settings, len(w.place.replicas), request.ReadOptions{
-		Strict: request.SwitchOf(w.knobs.strict), Timeout: w.knobs.timeout,
-	})
-	if err != nil {
+	q := &query{key: w.key, bucket: w.bucket, options: request.ReadOptions{
+		Strict: request.SwitchOf(w.knobs.strict), Timeout: w.knobs.timeout, Trace: w.options.Trace,
+	}}
+	if err := c.locateQuery(q); err != nil {
 		return false, request.Receipt{}, err
 	}
 	f, err := c.read(ctx, q)

@@ -62,48 +62,82 @@ func first(counts ...request.Count) request.Count {
 	return request.Default
 }
 
-// newQuery checks a get and resolves what it needs.
+// newQuery checks a get and resolves what it needs. A bucket is made last: a request
+// that is refused makes none.
 func (c *Coordinator) newQuery(ctx context.Context, key keyName, o request.ReadOptions) (*query, error) {
-	bucket, err := c.checkKey(ctx, key)
-	if err != nil {
+	if err := key.check(); err != nil {
 		return nil, err
 	}
-	q := &query{key: key, bucket: bucket, options: o}
-	q.place = c.place(c.agent.Document(), key.stored().Position())
-	q.knobs, err = resolveRead(bucket, q.place.doc.Settings, len(q.place.replicas), o)
-	if err != nil {
+	q := &query{key: key, options: o}
+	if err := c.locateQuery(q); err != nil {
 		return nil, err
+	}
+	if q.bucket.Generation == 0 {
+		if err := c.makeBucket(ctx, key.bucket, q.knobs.timeout); err != nil {
+			return nil, err
+		}
+		return q, c.locateQuery(q)
 	}
 	return q, nil
 }
 
-// newWrite checks a put or delete and resolves what it needs.
+// locateQuery takes what a get needs from the document held now: at its begin, and
+// when the layout has moved under it.
+func (c *Coordinator) locateQuery(q *query) (err error) {
+	q.place = c.place(c.agent.Document(), q.key.stored().Position())
+	if q.bucket, err = bucketOf(q.place.doc, q.key.bucket, q.bucket.Generation); err != nil {
+		return err
+	}
+	q.knobs, err = resolveRead(q.bucket, q.place.doc.Settings, len(q.place.replicas), q.options)
+	return err
+}
+
+// newWrite checks a put or delete and resolves what it needs. A bucket is made last:
+// a request that is refused makes none.
 func (c *Coordinator) newWrite(ctx context.Context, verb string, key keyName, value []byte, o request.WriteOptions) (*write, error) {
 	if err := request.CheckWrite(o); err != nil {
 		return nil, err
 	}
-	bucket, err := c.checkKey(ctx, key)
-	if err != nil {
+	if err := key.check(); err != nil {
 		return nil, err
 	}
-	w := &write{verb: verb, key: key, bucket: bucket, options: o, value: value, delete: verb == verbDelete}
-	w.place = c.place(c.agent.Document(), key.stored().Position())
-	settings := w.place.doc.Settings
-	if limit := MaxValue(settings); int64(len(value)) > limit {
+	w := &write{verb: verb, key: key, options: o, value: value, delete: verb == verbDelete}
+	if err := c.locateWrite(w); err != nil {
+		return nil, err
+	}
+	if limit := MaxValue(w.place.doc.Settings); int64(len(value)) > limit {
 		return nil, fmt.Errorf("%w: it has %d bytes; the limit is %d", request.ErrTooLarge, len(value), limit)
 	}
 	if len(value) > request.WarnValue {
 		c.log.Warn("large value", attrKey(key), attrBytes(len(value)))
 	}
-	if w.knobs, err = resolveWrite(bucket, settings, len(w.place.replicas), o); err != nil {
-		return nil, err
+	w.latest = causal.StampOf(c.store.Now().Time().Add(w.knobs.timeout))
+	if w.bucket.Generation == 0 {
+		if o.Context != "" { // of a read: the bucket exists, in a document that is not here yet
+			return nil, fmt.Errorf("%w: bucket %q, of which a context was read, is not known here", request.ErrNotReady, key.bucket)
+		}
+		if err := c.makeBucket(ctx, key.bucket, w.knobs.timeout); err != nil {
+			return nil, err
+		}
+		if err := c.locateWrite(w); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.takeContext(w); err != nil {
 		return nil, err
 	}
 	c.identify(w)
-	w.latest = causal.StampOf(c.store.Now().Time().Add(w.knobs.timeout))
 	return w, nil
+}
+
+// locateWrite is locateQuery for a put or delete.
+func (c *Coordinator) locateWrite(w *write) (err error) {
+	w.place = c.place(c.agent.Document(), w.key.stored().Position())
+	if w.bucket, err = bucketOf(w.place.doc, w.key.bucket, w.bucket.Generation); err != nil {
+		return err
+	}
+	w.knobs, err = resolveWrite(w.bucket, w.place.doc.Settings, len(w.place.replicas), w.options)
+	return err
 }
 
 // MaxValue is the largest value that a put may carry, in bytes.
@@ -130,14 +164,10 @@ func (c *Coordinator) takeContext(w *write) error {
 	return nil
 }
 
-// checkKey checks a key's and bucket's form and finds the bucket, making it when
-// the cluster is set so.
-func (c *Coordinator) checkKey(ctx context.Context, key keyName) (ring.Bucket, error) {
-	if err := request.CheckBucket(key.bucket); err != nil {
-		return ring.Bucket{}, err
+// check refuses what can be neither key nor bucket.
+func (k keyName) check() error {
+	if err := request.CheckBucket(k.bucket); err != nil {
+		return err
 	}
-	if err := request.CheckKey(key.key); err != nil {
-		return ring.Bucket{}, err
-	}
-	return c.bucket(ctx, key.bucket)
+	return request.CheckKey(k.key)
 }
