@@ -34,6 +34,7 @@ type testNode struct {
 	host  string
 	store *storage.Store
 	agent *agree.Agent
+	alone bool // it pulls no documents
 }
 
 // Peers, Subscribe, Announce and Close make a cluster a Membership that never changes.
@@ -100,7 +101,7 @@ func (c *cluster) start(n *testNode) {
 		return (draw + uint64(n.store.NodeID())) * 0x9e3779b97f4a7c15
 	}
 	n.agent, err = agree.New(agree.Options{
-		Self: n.store.NodeID(), Log: &memoryLog{}, Peers: noPeers{}, Rand: random,
+		Self: n.store.NodeID(), Log: &memoryLog{}, Peers: agreePeers{n}, Rand: random,
 		Adopted: func(d *ring.Document) { n.Adopted(d) },
 	})
 	if err != nil {
@@ -110,6 +111,9 @@ func (c *cluster) start(n *testNode) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	endpoint.Handle(MethodAgree, rpc.Spawn, func(ctx context.Context, req *rpc.Request) ([]byte, error) {
+		return n.agent.Handle(ctx, req.From.ID, req.Body)
+	})
 	l, err := c.net.Host(n.host).Listen(n.host + ":1")
 	if err != nil {
 		c.t.Fatal(err)
@@ -128,11 +132,14 @@ func (c *cluster) start(n *testNode) {
 	})
 }
 
-// noPeers decides nothing.
-type noPeers struct{}
+// agreePeers carries what agents say, unless their node is alone.
+type agreePeers struct{ n *testNode }
 
-func (noPeers) Send(context.Context, ring.NodeID, []byte) ([]byte, error) {
-	return nil, request.ErrClosed
+func (p agreePeers) Send(ctx context.Context, to ring.NodeID, body []byte) ([]byte, error) {
+	if p.n.alone {
+		return nil, request.ErrClosed
+	}
+	return p.n.rpc.Call(ctx, p.n.health.Target(to), rpc.Call{Method: MethodAgree, Class: rpc.Bulk, Body: body})
 }
 
 // memoryLog keeps nothing over an end.

@@ -162,10 +162,10 @@ func (f *forwarding) honest(answer reply) reply {
 	return answer
 }
 
-// unsure is a refusal by one coordinator of what another may have begun.
+// unsure is a refusal of what an earlier attempt, here or elsewhere, may have written.
 type unsure struct{ err error }
 
-func (u *unsure) Error() string { return u.err.Error() + "; another coordinator may have written it" }
+func (u *unsure) Error() string { return u.err.Error() + "; an earlier attempt may have written it" }
 func (u *unsure) Unwrap() error { return u.err }
 
 // WriteOutcome is what the refusal alone does not tell.

@@ -69,18 +69,39 @@ func (c *Coordinator) answer(ctx context.Context, q *query) (request.Value, erro
 	return value, nil
 }
 
-// read is one round: what this node holds, and the digest of it to R-1 others,
-// which answer "same" or their whole object. What differs is repaired behind.
+// read reads, and anew where the layout moved under it.
 func (c *Coordinator) read(ctx context.Context, q *query) (*found, error) {
+	for attempt := 0; ; attempt++ {
+		f, err := c.readOnce(ctx, q, attempt < maxStale)
+		if !errors.Is(err, errStale) || attempt == maxStale {
+			return f, err
+		}
+		if err := c.locateQuery(q); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// readOnce is one round: what this node holds, and the digest of it to R-1 others,
+// which answer "same" or their whole object. What differs is repaired behind. again
+// says that another round may follow.
+func (c *Coordinator) readOnce(ctx context.Context, q *query, again bool) (*found, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f := &found{}
 	digest, err := c.readOwn(ctx, q, f)
+	if c.moved(q.place.doc, q.place.partition) {
+		return nil, errStale // what was read may be no replica's copy any more
+	}
 	r := c.consult(ctx, q, digest)
 	f.round = r
 	c.enterOwn(r, q, err)
 	r.fill()
-	if err := r.wait(ctx); err != nil {
+	err = c.await(ctx, r, q.place.doc, again)
+	if errors.Is(err, errStale) {
+		return nil, err
+	}
+	if err != nil {
 		return nil, c.quorumError(verbGet, q.key, r, r.results(q.place.doc, q.place.down), request.None, err)
 	}
 	f.object = f.join(q.bucket.Generation)

@@ -25,25 +25,21 @@ type write struct {
 	seen    *causal.Seen   // by the read that it replaces; nil: what the coordinator holds
 	base    *causal.Object // what a delete's own read found: it is replaced too
 	// latest is when nobody mints it any more: the client has given up by then.
-	latest causal.Stamp
-	value  []byte
-	meta   []causal.Pair
-	delete bool
-	owed   []ring.NodeID // absent primaries that no fallback stands for
-	stands []ring.NodeID // of a coordinator that is a fallback: the primaries it stands for
+	latest  causal.Stamp
+	value   []byte
+	meta    []causal.Pair
+	delete  bool
+	shipped bool          // some replica may hold it
+	created bool          // nothing was shown before
+	owed    []ring.NodeID // absent primaries that no fallback stands for
+	stands  []ring.NodeID // of a coordinator that is a fallback: the primaries it stands for
 }
 
 // minted is what a write became on this node.
 type minted struct {
-	object   *causal.Object
-	commit   *storage.Commit
-	created  bool // nothing was shown before
-	replayed bool // the operation was known already: nothing was minted
+	object *causal.Object
+	commit *storage.Commit
 }
-
-// errStale says that the layout moved under a request (R3); it starts anew with
-// the newer document.
-var errStale = fmt.Errorf("%w: the partition's entry has changed", request.ErrNotReady)
 
 // mint puts the write into this node's own copy: the object of a primary, the hint
 // of a fallback. It is one local read and one local commit, under the key's lock.
@@ -107,7 +103,7 @@ func (c *Coordinator) apply(w *write, held *causal.Object, mint func(causal.Cont
 		held = nil
 	}
 	if _, known := held.Find(w.op); known {
-		m.object, m.replayed = held, true
+		m.object = held
 		return held, nil
 	}
 	now := c.store.Now()
@@ -127,7 +123,7 @@ func (c *Coordinator) apply(w *write, held *causal.Object, mint func(causal.Cont
 	if err := checkGrowth(held, next); err != nil {
 		return nil, err
 	}
-	m.object, m.created = next, len(live) == 0
+	m.object, w.created = next, len(live) == 0
 	return next, nil
 }
 

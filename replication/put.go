@@ -58,44 +58,59 @@ func (c *Coordinator) change(ctx context.Context, verb string, key keyName, valu
 	return receipt, err
 }
 
-// coordinate runs the write on this node: who holds it, ask them, wait for enough,
-// settle the rest behind the answer.
-func (c *Coordinator) coordinate(ctx context.Context, w *write) (request.Receipt, error) {
-	if w.knobs.strict && !w.place.holds {
-		return request.Receipt{}, errStale // only a primary's copy counts
-	}
+// coordinate runs the write on this node, and anew where the layout moved under it:
+// who has minted it by then knows the operation again.
+func (c *Coordinator) coordinate(ctx context.Context, w *write) (receipt request.Receipt, err error) {
 	for attempt := 0; ; attempt++ {
-		if w.delete && w.seen == nil {
-			if nothing, receipt, err := c.readBeforeDelete(ctx, w); err != nil || nothing {
-				return receipt, err
-			}
+		if w.knobs.strict && !w.place.holds {
+			err = errStale // only a primary's copy counts
+			break
 		}
-		others := c.enlist(w)
-		if err := c.reachable(w, others); err != nil {
-			return request.Receipt{}, err
+		receipt, err = c.attempt(ctx, w, attempt < maxStale)
+		if !errors.Is(err, errStale) || attempt == maxStale {
+			break
 		}
-		m, err := c.mint(ctx, w)
-		if errors.Is(err, errStale) && attempt < maxStale {
-			w.place = c.place(c.agent.Document(), w.key.stored().Position())
-			continue
+		if err = c.locateWrite(w); err != nil {
+			break
 		}
-		if err != nil {
-			return request.Receipt{}, err
-		}
-		r := c.ship(w, m, others)
-		err = r.wait(ctx)
-		receipt := c.receipt(w, m, r)
-		if err != nil {
-			err = c.quorumError(w.verb, w.key, r, receipt.Results, request.Unknown, err)
-		}
-		c.behind(func() { c.settle(w, m, r) })
-		return receipt, err
 	}
+	if w.shipped && request.OutcomeOf(err) == request.None {
+		err = &unsure{err}
+	}
+	return receipt, err
 }
 
-// maxStale is how often a request starts anew because the layout moved under it;
-// one change of one partition moves it three times at most.
-const maxStale = 3
+// attempt is one run: who holds it, ask them, wait for enough, settle the rest behind
+// the answer. It fails with errStale when a newer document than the write's place is
+// held by then; again says that another run may follow.
+func (c *Coordinator) attempt(ctx context.Context, w *write, again bool) (request.Receipt, error) {
+	if w.delete && w.seen == nil && w.base == nil {
+		if nothing, receipt, err := c.readBeforeDelete(ctx, w); err != nil || nothing {
+			return receipt, err
+		}
+	}
+	others := c.enlist(w)
+	if err := c.reachable(w, others); err != nil {
+		return request.Receipt{}, err
+	}
+	m, err := c.mint(ctx, w)
+	if err != nil {
+		return request.Receipt{}, err
+	}
+	w.shipped = true
+	r := c.ship(w, m, others)
+	err = c.await(ctx, r, w.place.doc, again)
+	if errors.Is(err, errStale) {
+		r.cancel() // the next run sends it to whom it belongs
+		return request.Receipt{}, err
+	}
+	receipt := c.receipt(w, m, r)
+	if err != nil {
+		err = c.quorumError(w.verb, w.key, r, receipt.Results, request.Unknown, err)
+	}
+	c.behind(func() { c.settle(w, m, r) })
+	return receipt, err
+}
 
 // member is a node that takes part in a put.
 type member struct {
@@ -246,7 +261,7 @@ func (c *Coordinator) receipt(w *write, m *minted, r *round) request.Receipt {
 	live := m.object.Live(c.store.Now().Time().UnixMilli())
 	receipt := request.Receipt{
 		Replicas: len(w.place.replicas), Need: w.knobs.need, OpID: w.opName,
-		Created: m.created, Siblings: len(live), ETag: etagOf(live),
+		Created: w.created, Siblings: len(live), ETag: etagOf(live),
 		Results: r.results(w.place.doc, w.place.down),
 	}
 	hinted := make(map[ring.NodeID]bool)

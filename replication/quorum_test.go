@@ -173,7 +173,7 @@ func TestWhyARequestEndedIsTold(t *testing.T) {
 			end: func(ctx context.Context) (context.Context, context.CancelFunc) {
 				return ctx, func() {}
 			},
-			timeout: 150 * time.Millisecond, want: request.ErrTimeout, lost: 1,
+			timeout: 400 * time.Millisecond, want: request.ErrTimeout, lost: 1,
 		},
 	} {
 		requests := map[string]func(ctx context.Context, n *testNode, key string) error{

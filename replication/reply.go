@@ -40,10 +40,12 @@ type fault struct {
 type remoteFault struct {
 	message string
 	is      error
+	outcome request.Outcome // as that node told
 }
 
-func (f *remoteFault) Error() string { return f.message }
-func (f *remoteFault) Unwrap() error { return f.is }
+func (f *remoteFault) Error() string                 { return f.message }
+func (f *remoteFault) Unwrap() error                 { return f.is }
+func (f *remoteFault) WriteOutcome() request.Outcome { return f.outcome }
 
 func encodeReply(answer reply) ([]byte, error) {
 	head := replyHead{Value: &answer.value, Receipt: &answer.receipt, Fault: faultOf(answer.err)}
@@ -124,9 +126,9 @@ func faultOf(err error) *fault {
 	if err == nil {
 		return nil
 	}
-	f := &fault{Code: request.CodeOf(err), Message: err.Error()}
+	f := &fault{Code: request.CodeOf(err), Message: err.Error(), Outcome: request.OutcomeOf(err)}
 	if quorum, ok := errors.AsType[*request.QuorumError](err); ok {
-		f.Code, f.Outcome, f.Need, f.Got = "quorum", quorum.Outcome, quorum.Need, quorum.Got
+		f.Code, f.Need, f.Got = "quorum", quorum.Need, quorum.Got
 		f.Op, f.Bucket, f.Key, f.Replicas = quorum.Op, quorum.Bucket, []byte(quorum.Key), quorum.Replicas
 		for _, cause := range quorum.Causes {
 			f.Causes = append(f.Causes, request.CodeOf(cause))
@@ -141,7 +143,11 @@ func (f *fault) error() error {
 		return nil
 	}
 	if f.Code != "quorum" {
-		return &remoteFault{message: f.Message, is: request.ErrorOf(f.Code)}
+		fault := &remoteFault{message: f.Message, is: request.ErrorOf(f.Code), outcome: request.Unknown}
+		if f.Outcome == request.None {
+			fault.outcome = request.None
+		}
+		return fault
 	}
 	err := &request.QuorumError{
 		Op: f.Op, Bucket: f.Bucket, Key: string(f.Key), Outcome: f.Outcome, Need: f.Need, Got: f.Got, Replicas: f.Replicas,

@@ -67,6 +67,7 @@ type round struct {
 	replies chan rpc.Reply
 	silence chan struct{}
 	timer   clock.Timer
+	stale   *ask // says that its entry for the partition is newer than the document asked by (R3)
 }
 
 // maxAsks bounds the nodes of one round: every replica, and twice as many fallbacks.
@@ -145,17 +146,24 @@ func (r *round) fill() {
 	}
 }
 
-// wait returns once enough nodes count, or cannot any more.
+// wait returns once enough nodes count, or cannot any more. After errStale, which a
+// replica told, replaceStale lets it go on.
 func (r *round) wait(ctx context.Context) error {
 	r.watch()
 	defer func() { r.timer.Stop() }()
 	for !r.tally.met() {
-		if ctx.Err() != nil { // before the answers, which may say no more than that
+		if ctx.Err() != nil || r.c.life.Err() != nil { // before the answers, which may say no more than that
 			err := r.c.ended(ctx)
 			r.giveUp(err)
 			return err
 		}
+		if r.stale != nil {
+			return errStale
+		}
 		if r.tally.lost() && !r.ownPending() {
+			if !r.c.clock.Now().Before(r.until) {
+				return request.ErrTimeout // its calls have noticed before it did
+			}
 			return request.ErrQuorum
 		}
 		select {
@@ -183,6 +191,7 @@ func (r *round) finish() {
 		select {
 		case reply := <-r.replies:
 			r.take(reply)
+			r.replaceStale()
 		case <-r.silence:
 			r.replaceSilent()
 		}
@@ -228,8 +237,25 @@ func (r *round) take(reply rpc.Reply) {
 	}
 	a.state = askFailed
 	a.result, a.detail = r.explain(a, err)
+	if remote, ok := errors.AsType[*rpc.RemoteError](err); ok && remote.Code == codeStale {
+		r.stale = a
+		return
+	}
+	r.replace(a)
+}
+
+// replace asks another node in the place of one that failed, if more should take part.
+func (r *round) replace(a *ask) {
 	if r.tally.got+r.tally.pending+r.tally.silent < r.want {
 		r.next(a)
+	}
+}
+
+// replaceStale takes what a replica said about its document for a plain refusal.
+func (r *round) replaceStale() {
+	if a := r.stale; a != nil {
+		r.stale = nil
+		r.replace(a)
 	}
 }
 

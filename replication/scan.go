@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -121,7 +122,7 @@ func (s *scan) page(ctx context.Context) ([]scanRow, error) {
 		Bucket: s.bucket.Name, Generation: s.bucket.Generation, Prefix: []byte(s.options.Prefix),
 		From: s.from, Last: last, Values: s.options.Values,
 	}
-	pages, err := s.gather(ctx, wanted)
+	pages, err := s.gatherAnew(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +136,22 @@ func (s *scan) page(ctx context.Context) ([]scanRow, error) {
 	return rows, nil
 }
 
+// gatherAnew gathers, and anew where the layout moved under it.
+func (s *scan) gatherAnew(ctx context.Context, wanted scanRequest) ([]scanPage, error) {
+	for attempt := 0; ; attempt++ {
+		pages, err := s.gather(ctx, wanted, attempt < maxStale)
+		if !errors.Is(err, errStale) || attempt == maxStale {
+			return pages, err
+		}
+		s.doc = s.c.agent.Document()
+		if _, err := bucketOf(s.doc, s.bucket.Name, s.bucket.Generation); err != nil {
+			return nil, err
+		}
+	}
+}
+
 // gather reads the page from the nearest primaries until R have answered.
-func (s *scan) gather(ctx context.Context, wanted scanRequest) ([]scanPage, error) {
+func (s *scan) gather(ctx context.Context, wanted scanRequest, again bool) ([]scanPage, error) {
 	place := s.c.place(s.doc, wanted.Last)
 	r := &round{
 		c: s.c, ctx: ctx, method: methodScan, class: rpc.Bulk, cap: s.knobs.timeout / 3, want: s.knobs.need,
@@ -165,6 +180,9 @@ func (s *scan) gather(ctx context.Context, wanted scanRequest) ([]scanPage, erro
 	if place.holds {
 		own := r.own(request.Primary)
 		page, err := s.c.scanOwn(ctx, wanted)
+		if s.c.moved(s.doc, place.partition) {
+			return nil, errStale
+		}
 		r.tally.pending--
 		if own.state = askFailed; err == nil {
 			own.state = askOK
@@ -173,7 +191,11 @@ func (s *scan) gather(ctx context.Context, wanted scanRequest) ([]scanPage, erro
 		}
 	}
 	r.fill()
-	if err := r.wait(ctx); err != nil {
+	err = s.c.await(ctx, r, s.doc, again)
+	if errors.Is(err, errStale) {
+		return nil, err
+	}
+	if err != nil {
 		return nil, s.c.quorumError("scan", keyName{bucket: s.bucket.Name}, r, r.results(s.doc, place.down), request.None, err)
 	}
 	return pages, nil
