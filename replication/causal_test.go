@@ -4,10 +4,10 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/storage"
+	"github.com/hengedb/henge/storage/causal"
 )
 
 // A write with the context of a read replaces exactly what that read saw; one
@@ -88,18 +88,9 @@ func TestAReceiptOfARetryIsLikeTheFirst(t *testing.T) {
 func TestADeleteWithoutContextReadsFirst(t *testing.T) {
 	inCluster(t, 3, func(t *testing.T, c *cluster) {
 		key, p, _ := c.key(0)
-		c.cut(p[0], p[1], p[2])
-		p[1].mustPut(t, key, "v", request.WriteOptions{})
-		time.Sleep(2 * time.Second) // what is owed is known by then
-		forget(t, key, p...)
+		plant(t, key, "v", 1, p[1], p[2])
 		if r, err := p[1].Delete(t.Context(), "default", "nothing", request.WriteOptions{}); err != nil || r.Context != "" {
 			t.Errorf("delete of nothing: %+v, %v", r, err)
-		}
-		c.mend(p[0], p[1])
-		c.mend(p[0], p[2])
-		time.Sleep(5 * time.Second)
-		if got := p[0].holds(t, key); got != "" {
-			t.Fatalf("the coordinator holds %q already", got)
 		}
 		if _, err := p[0].Delete(t.Context(), "default", key, request.WriteOptions{W: request.All}); err != nil {
 			t.Fatal(err)
@@ -112,15 +103,16 @@ func TestADeleteWithoutContextReadsFirst(t *testing.T) {
 	})
 }
 
-// forget drops the hints of a key, which would bring nodes up to date by themselves.
-func forget(t *testing.T, key string, nodes ...*testNode) {
+// plant puts a value into the copies of nodes, as if the others had missed it.
+func plant(t *testing.T, key, value string, actor causal.Actor, nodes ...*testNode) {
 	t.Helper()
+	bucket, _ := nodes[0].agent.Document().Bucket("default")
+	var none *causal.Object
+	object := none.Put(causal.Write{
+		Dot: causal.Dot{Actor: actor, Counter: 1}, Stamp: 1, Policy: causal.Siblings, Generation: bucket.Generation, Value: []byte(value),
+	})
 	for _, n := range nodes {
-		_, err := n.store.Write(t.Context(), storage.Key{Bucket: "default", Key: key}, storage.KindHint, func(tx *storage.Tx) error {
-			tx.SetHint(nil)
-			return nil
-		})
-		if err != nil {
+		if _, err := n.joinOwn(t.Context(), keyName{"default", key}, object, storage.KindJoin); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -152,17 +144,8 @@ func TestARetryMintsNothing(t *testing.T) {
 func TestReadRepairJoinsWhatReplicasHold(t *testing.T) {
 	inCluster(t, 3, func(t *testing.T, c *cluster) {
 		key, p, _ := c.key(0)
-		c.cut(p[0], p[1], p[2])
-		p[0].mustPut(t, key, "a", request.WriteOptions{W: 1})
-		p[1].mustPut(t, key, "b", request.WriteOptions{W: 2})
-		time.Sleep(2 * time.Second) // what is owed is known by then
-		forget(t, key, p...)
-		c.mend(p[0], p[1])
-		c.mend(p[0], p[2])
-		time.Sleep(5 * time.Second)
-		if p[0].holds(t, key) != "a" || p[1].holds(t, key) != "b" {
-			t.Fatalf("%q and %q: repaired already", p[0].holds(t, key), p[1].holds(t, key))
-		}
+		plant(t, key, "a", 1, p[0])
+		plant(t, key, "b", 2, p[1], p[2])
 		p[2].mustGet(t, key, "a+b", request.ReadOptions{R: request.All})
 		synctest.Wait()
 		for _, n := range p {
