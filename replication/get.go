@@ -157,6 +157,9 @@ func (c *Coordinator) consult(ctx context.Context, q *query, digest causal.Diges
 	r.body = func(*ask) []byte { return body }
 	r.accept = func(a *ask, body []byte) error {
 		answer, err := decodeAnswer(body)
+		if err == nil && !q.options.NoValue {
+			err = whole(answer.object)
+		}
 		a.answer = answer
 		return err
 	}

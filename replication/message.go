@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
@@ -114,7 +115,15 @@ func decodeJoin(b []byte) (*joinRequest, error) {
 		return nil, fmt.Errorf("%w: %w", errMessage, err)
 	}
 	m.object = object
-	return m, nil
+	return m, whole(object)
+}
+
+// whole refuses an object without its values' bytes: stored, it would replace them.
+func whole(o *causal.Object) error {
+	if o != nil && slices.ContainsFunc(o.Siblings, func(s causal.Sibling) bool { return s.Stripped }) {
+		return fmt.Errorf("%w: an object without its values", errMessage)
+	}
+	return nil
 }
 
 func (m *readRequest) encode() []byte {

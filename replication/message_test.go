@@ -96,7 +96,7 @@ func FuzzDecodePage(f *testing.F) {
 	}
 	f.Add(b)
 	f.Fuzz(func(_ *testing.T, b []byte) {
-		_, _ = decodePage(b, "b")
+		_, _ = decodePage(b, scanRequest{Bucket: "b"})
 		_, _ = decodeInspection(b)
 	})
 }
@@ -168,6 +168,38 @@ func TestMessageFlags(t *testing.T) {
 	if !got.repair || got.unsynced || got.w != 3 || got.key != m.key || len(got.targets) != 1 || got.targets[0] != 5 {
 		t.Errorf("decoded %+v from %+v", got, m)
 	}
+}
+
+// What has lost its values' bytes must never be joined: the joined object would be
+// stored without them.
+func TestAnObjectWithoutItsValuesIsNoMessage(t *testing.T) {
+	m := joinRequest{repair: true, key: keyName{"b", "k"}, object: sample().Strip()}
+	if _, err := decodeJoin(m.encode()); !errors.Is(err, errMessage) {
+		t.Errorf("a join of a stripped object: %v", err)
+	}
+	page := scanPage{rows: []scanRow{{key: []byte("k"), object: sample().Strip()}}}
+	b, err := page.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for values, want := range map[bool]error{true: errMessage, false: nil} {
+		if _, err := decodePage(b, scanRequest{Bucket: "b", Values: values}); !errors.Is(err, want) {
+			t.Errorf("a page without values, where values %v: %v", values, err)
+		}
+	}
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		key, p, _ := c.key(0)
+		for noValue, want := range map[bool]error{false: errMessage, true: nil} {
+			q, err := p[0].newQuery(t.Context(), keyName{"default", key}, request.ReadOptions{NoValue: noValue})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := p[0].consult(t.Context(), q, causal.Digest{})
+			if err := r.accept(&ask{}, (&readAnswer{object: sample().Strip()}).encode()); !errors.Is(err, want) {
+				t.Errorf("an answer without values, where no value %v: %v", noValue, err)
+			}
+		}
+	})
 }
 
 // Requests that travel as JSON before raw bytes.

@@ -170,7 +170,7 @@ func (s *scan) gather(ctx context.Context, wanted scanRequest, again bool) ([]sc
 	var pages []scanPage
 	r.body = func(*ask) []byte { return body }
 	r.accept = func(_ *ask, body []byte) error {
-		page, err := decodePage(body, s.bucket.Name)
+		page, err := decodePage(body, wanted)
 		if err == nil {
 			pages = append(pages, page)
 		}

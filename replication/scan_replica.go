@@ -103,8 +103,8 @@ func (p scanPage) encode() ([]byte, error) {
 	return pack(p, body)
 }
 
-// decodePage is the inverse of encode, for a page of bucket's keys.
-func decodePage(b []byte, bucket string) (scanPage, error) {
+// decodePage is the inverse of encode, for the page that was wanted.
+func decodePage(b []byte, wanted scanRequest) (scanPage, error) {
 	var p scanPage
 	body, err := unpack(b, &p)
 	if err != nil {
@@ -112,7 +112,7 @@ func decodePage(b []byte, bucket string) (scanPage, error) {
 	}
 	r := reader{rest: body}
 	for len(r.rest) > 0 && r.err == nil {
-		row := scanRow{place: scanPlace{Position: ring.Position(r.uint64()), Bucket: bucket}}
+		row := scanRow{place: scanPlace{Position: ring.Position(r.uint64()), Bucket: wanted.Bucket}}
 		row.key = r.bytes(int(r.uvarint(request.MaxKey)))
 		row.place.Key = row.key
 		encoded := r.bytes(int(r.uvarint(uint64(len(r.rest)))))
@@ -121,6 +121,9 @@ func decodePage(b []byte, bucket string) (scanPage, error) {
 		}
 		if row.object, err = causal.Decode(encoded); err != nil {
 			return scanPage{}, fmt.Errorf("%w: %w", errMessage, err)
+		}
+		if err := whole(row.object); wanted.Values && err != nil {
+			return scanPage{}, err
 		}
 		p.rows = append(p.rows, row)
 	}
