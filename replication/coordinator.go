@@ -199,28 +199,46 @@ func (c *Coordinator) Close() error {
 	return nil
 }
 
-// admit takes a place among the requests at work, or refuses at once. Deadlines and
-// expiries are held against the clock from here on, so it must show the time.
+// admit begins a request: it takes a place among those at work, or is refused at
+// once, and Close waits for it.
 func (c *Coordinator) admit(ctx context.Context) (release func(), err error) {
+	leave, err := c.seat()
+	if err != nil {
+		return nil, err
+	}
+	done, err := c.work(ctx)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	return func() { done(); leave() }, nil
+}
+
+// seat takes a place among the requests at work, or refuses at once.
+func (c *Coordinator) seat() (leave func(), err error) {
 	if err := c.serving(); err != nil {
 		return nil, err
 	}
-	if !c.enter() {
-		return nil, request.ErrClosed
-	}
 	select {
 	case c.inFlight <- struct{}{}:
-		release = func() { <-c.inFlight; c.tasks.Done() }
-		if err := c.store.AwaitClock(ctx); err != nil {
-			release()
-			return nil, refusal(err)
-		}
-		return release, nil
+		return func() { <-c.inFlight }, nil
 	default:
-		c.tasks.Done()
 		c.counters.Overloads.Add(1)
 		return nil, fmt.Errorf("%w: %d requests are at work", request.ErrOverload, cap(c.inFlight))
 	}
+}
+
+// work begins what Close waits for. Deadlines and expiries are held against the clock
+// from here on, so it must show the time.
+func (c *Coordinator) work(ctx context.Context) (done func(), err error) {
+	if !c.enter() {
+		return nil, request.ErrClosed
+	}
+	if err := c.store.AwaitClock(ctx); err != nil {
+		c.tasks.Done()
+		return nil, refusal(err)
+	}
+	return c.tasks.Done, nil
 }
 
 // within bounds a request: it ends with its time, or with the coordinator.

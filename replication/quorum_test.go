@@ -248,34 +248,102 @@ func TestAcknowledgementsBeforeTheSyncDoNotCount(t *testing.T) {
 }
 
 func TestCloseEndsRequestsAtWork(t *testing.T) {
-	inCluster(t, 3, func(t *testing.T, c *cluster) {
-		key, p, _ := c.key(0)
-		p[0].mustPut(t, key, "v", request.WriteOptions{W: request.All})
-		c.cut(p[0], p[1], p[2])
-		failed := make(chan error, 2)
-		go func() {
-			_, err := p[0].Get(t.Context(), "default", key, request.ReadOptions{R: request.All, Timeout: time.Minute})
-			failed <- err
-		}()
-		go func() {
-			_, err := p[0].Put(t.Context(), "default", key, nil, request.WriteOptions{W: request.All, Timeout: time.Minute})
-			failed <- err
-		}()
-		synctest.Wait()
-		started := time.Now()
-		if err := p[0].Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-		if took := time.Since(started); took > 0 {
-			t.Errorf("closing took %v", took)
-		}
-		for range 2 {
-			if err := <-failed; !errors.Is(err, request.ErrQuorum) || !errors.Is(err, request.ErrClosed) {
-				t.Errorf("a request at work: %v", err)
+	const minute = time.Minute
+	for name, tc := range map[string]struct {
+		forwarded bool
+		do        func(ctx context.Context, n *testNode, key string) error
+	}{
+		"a get": {do: func(ctx context.Context, n *testNode, key string) error {
+			_, err := n.Get(ctx, "default", key, request.ReadOptions{R: request.All, Timeout: minute})
+			return err
+		}},
+		"a put": {do: func(ctx context.Context, n *testNode, key string) error {
+			_, err := n.Put(ctx, "default", key, nil, request.WriteOptions{W: request.All, Timeout: minute})
+			return err
+		}},
+		"a get that is forwarded": {forwarded: true, do: func(ctx context.Context, n *testNode, key string) error {
+			_, err := n.Get(ctx, "default", key, request.ReadOptions{Strict: request.On, Timeout: minute})
+			return err
+		}},
+		"a delete that is forwarded": {forwarded: true, do: func(ctx context.Context, n *testNode, key string) error {
+			_, err := n.Delete(ctx, "default", key, request.WriteOptions{Strict: request.On, Timeout: minute})
+			return err
+		}},
+		"a listing": {do: func(ctx context.Context, n *testNode, _ string) error {
+			for _, err := range n.Scan(ctx, "default", request.ScanOptions{Timeout: minute}) {
+				if err != nil {
+					return err
+				}
 			}
+			return nil
+		}},
+		"an explanation": {do: func(ctx context.Context, n *testNode, key string) error {
+			_, err := n.Explain(ctx, "default", key)
+			if err == nil { // it tells of whom it could not ask
+				err = errors.Join(request.ErrQuorum, request.ErrClosed)
+			}
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, 4, func(t *testing.T, c *cluster) {
+				key, p, others := c.key(0)
+				n := p[0]
+				if tc.forwarded {
+					n = others[0]
+				}
+				p[0].mustPut(t, key, "v", request.WriteOptions{W: request.All})
+				n.mustGet(t, key, "v", request.ReadOptions{})
+				for _, other := range c.nodes {
+					if other != n {
+						c.cut(n, other)
+					}
+				}
+				failed := make(chan error, 1)
+				go func() { failed <- tc.do(t.Context(), n, key) }()
+				time.Sleep(50 * time.Millisecond)
+				n.closeAtOnce(t)
+				if err := <-failed; !errors.Is(err, request.ErrQuorum) || !errors.Is(err, request.ErrClosed) {
+					t.Errorf("the request at work: %v", err)
+				}
+				if _, err := n.Get(t.Context(), "default", key, request.ReadOptions{}); !errors.Is(err, request.ErrNotReady) {
+					t.Errorf("a request afterwards: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// closeAtOnce closes the coordinator, which must wait for nothing.
+func (n *testNode) closeAtOnce(t *testing.T) {
+	t.Helper()
+	started := time.Now()
+	if err := n.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if took := time.Since(started); took > 0 {
+		t.Errorf("closing took %v", took)
+	}
+}
+
+// A listing whose caller is busy with an entry, closing the node perhaps, holds
+// nothing up, and ends at the next page.
+func TestCloseWaitsForNoCallerOfAListing(t *testing.T) {
+	inCluster(t, 1, func(t *testing.T, c *cluster) {
+		n := c.nodes[0]
+		for i := range 20 {
+			key, _, _ := c.key(i)
+			n.mustPut(t, key, "v", request.WriteOptions{})
 		}
-		if _, err := p[0].Get(t.Context(), "default", key, request.ReadOptions{}); !errors.Is(err, request.ErrNotReady) {
-			t.Errorf("a request afterwards: %v", err)
+		closed, err := false, error(nil)
+		for _, err = range n.Scan(t.Context(), "default", request.ScanOptions{}) {
+			if !closed {
+				n.closeAtOnce(t)
+			}
+			closed = true
+		}
+		if !errors.Is(err, request.ErrClosed) {
+			t.Errorf("the listing ended with %v", err)
 		}
 	})
 }

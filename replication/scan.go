@@ -22,12 +22,12 @@ import (
 // when it cannot be complete; the last entry's cursor resumes it.
 func (c *Coordinator) Scan(ctx context.Context, bucket string, o request.ScanOptions) iter.Seq2[request.Entry, error] {
 	return func(yield func(request.Entry, error) bool) {
-		release, err := c.admit(ctx)
+		leave, err := c.seat()
 		if err != nil {
 			yield(request.Entry{}, err)
 			return
 		}
-		defer release()
+		defer leave()
 		s, err := c.newScan(bucket, o)
 		if err != nil {
 			yield(request.Entry{}, err)
@@ -113,8 +113,14 @@ func (c *Coordinator) newScan(bucket string, o request.ScanOptions) (*scan, erro
 
 func (s *scan) more() bool { return int(s.partition) < s.doc.Partitions }
 
-// page reads one page of the present partition from R primaries and moves on.
+// page reads one page of the present partition from R primaries and moves on. Close
+// waits for a page, not for what the caller does between two of them.
 func (s *scan) page(ctx context.Context) ([]scanRow, error) {
+	done, err := s.c.work(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	ctx, cancel := s.c.within(ctx, s.knobs.timeout)
 	defer cancel()
 	_, last := s.partition.Range(s.doc.Partitions)
