@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hengedb/henge"
+	"github.com/hengedb/henge/api/client"
 )
 
 func badInput(t *testing.T, b bucket) {
@@ -110,5 +111,18 @@ func returned(t *testing.T, b bucket) {
 	}
 	if plain := must(t, b, "k", "4", henge.WriteOptions{}); plain.Value != nil {
 		t.Errorf("returned %+v, which nobody asked for", plain.Value)
+	}
+}
+
+func TestAnAddressThatIsNoneIsToldWithoutItsPassword(t *testing.T) {
+	for _, raw := range []string{"://", "node:7420", "http://", "http://me:hunter2", "http://me:hunter2@node:7420", "http://me:hunter2@no de", "ftp://node"} {
+		_, err := client.New(client.Options{URLs: []string{raw}})
+		if err == nil {
+			t.Errorf("%q is taken", raw)
+			continue
+		}
+		if text := err.Error(); strings.Contains(text, "hunter2") || !strings.Contains(text, "want http://host:port") && !strings.Contains(text, "no user") {
+			t.Errorf("%q: %s", raw, text)
+		}
 	}
 }

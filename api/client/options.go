@@ -80,7 +80,8 @@ func (o *Options) Validate() error {
 func parseBase(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, fmt.Errorf("URL of a node: %w", unwrapURL(err)) // without the URL: it may hold a password
+		// Neither the URL nor what the parser quotes of it: both may hold a password.
+		return nil, errors.New("URL of a node: it cannot be read; want http://host:port")
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("URL %q: want http://host:port", u.Redacted())
