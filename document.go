@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/hengedb/henge/replication/agree"
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage"
@@ -120,26 +123,51 @@ func (n *Node) follow() {
 	}
 }
 
-// pull fetches the newest document that gossip knows of.
+// pull fetches the newest document that gossip knows of, from one peer after the
+// other until it is held: one that is silent keeps nothing from the rest.
 func (n *Node) pull(peers []ring.Peer) {
+	for _, p := range n.sources(peers) {
+		if !n.wants(p) {
+			continue // another one had it
+		}
+		ctx, cancel := clock.WithTimeout(n.life, n.o.Seams.Clock, pullTimeout)
+		err := n.agent.Pull(ctx, p.ID)
+		cancel()
+		if n.life.Err() != nil {
+			return
+		}
+		if err != nil {
+			n.log.Warn("cluster document cannot be pulled", slog.String("from", p.Name), slog.String("error", err.Error()))
+		}
+	}
+}
+
+// pullTimeout is how long one peer may take: enough for a large document over a slow
+// line.
+const pullTimeout = 5 * time.Second
+
+// sources are the peers that are worth asking, the newest document first.
+func (n *Node) sources(peers []ring.Peer) []ring.Peer {
+	sources := slices.DeleteFunc(slices.Clone(peers), func(p ring.Peer) bool { return !n.wants(p) })
+	slices.SortStableFunc(sources, func(a, b ring.Peer) int { return b.Doc.Compare(a.Doc) })
+	return sources
+}
+
+// wants reports whether a peer's document is newer than the one held, or cannot be
+// true beside it: then the pull raises the alarm.
+func (n *Node) wants(p ring.Peer) bool {
 	held := n.agent.Document()
-	var newest ring.Peer
-	for _, p := range peers {
-		if p.ID == n.store.NodeID() || p.Doc.IsZero() || (held != nil && p.Cluster != held.Cluster) {
-			continue
-		}
-		if newest.Doc.IsZero() || p.Doc.Compare(newest.Doc) > 0 {
-			newest = p
-		}
+	switch {
+	case p.ID == n.store.NodeID() || p.Doc.IsZero():
+		return false
+	case held == nil:
+		return true
+	case p.Cluster != held.Cluster:
+		return false
+	case p.Doc.Conflicts(held.Name()):
+		return n.agent.Alarm() == ""
 	}
-	if newest.Doc.IsZero() || (held != nil && newest.Doc.Compare(held.Name()) <= 0) {
-		return
-	}
-	ctx, cancel := clock.WithTimeout(n.life, n.o.Seams.Clock, 5*time.Second)
-	defer cancel()
-	if err := n.agent.Pull(ctx, newest.ID); err != nil && n.life.Err() == nil {
-		n.log.Warn("cluster document cannot be pulled", slog.String("from", newest.Name), slog.String("error", err.Error()))
-	}
+	return p.Doc.Compare(held.Name()) > 0
 }
 
 // begin writes document 1 when this node is the one that begins the cluster and
@@ -154,20 +182,39 @@ func (n *Node) begin(peers []ring.Peer) {
 		n.log.Warn("a cluster exists already: this node joins it", slog.String("cluster", elsewhere))
 		return
 	}
-	if len(members) < n.o.Expect {
+	members = slices.DeleteFunc(members, n.unfit)
+	if len(members) < n.o.Expect || len(members) == 0 {
 		return
 	}
 	doc, err := ring.First(ring.FirstOptions{
-		Cluster: n.draw(16), Secret: []byte(n.draw(16)), EraRandom: n.rand(),
+		Cluster: n.draw(), Secret: []byte(n.draw()), EraRandom: n.rand(),
 		Partitions: n.o.Partitions, Replicas: n.o.Replicas, Members: members,
 		Settings: ring.Settings{AutoBuckets: true},
 	})
-	if err == nil {
-		err = n.agent.Begin(n.life, doc)
-	}
 	if err != nil {
+		n.log.Warn("the cluster cannot be begun with these members", slog.Int("members", len(members)), slog.String("error", err.Error()))
+		return
+	}
+	if err := n.agent.Begin(n.life, doc); err != nil && !errors.Is(err, agree.ErrHeld) { // a document that came first is as good
 		n.fail(fmt.Errorf("begin the cluster: %w", err))
 	}
+}
+
+// unfit refuses what no document can hold as a member. What a broken peer says of
+// itself must not keep the others from beginning; what this node says is its fault.
+func (n *Node) unfit(m ring.Member) bool {
+	_, err := ring.First(ring.FirstOptions{
+		Cluster: strings.Repeat("0", 32), Secret: make([]byte, 32), Partitions: n.o.Partitions, Replicas: n.o.Replicas, Members: []ring.Member{m},
+	})
+	if err == nil {
+		return false
+	}
+	if m.ID == n.store.NodeID() {
+		n.fail(fmt.Errorf("begin the cluster: %w", err))
+	} else {
+		n.log.Warn("a peer cannot be a member", slog.String("peer_id", m.ID.String()), slog.String("rpc", m.RPC), slog.String("error", err.Error()))
+	}
+	return true
 }
 
 // founders are the members of a first document: everybody whom gossip lists and
@@ -177,25 +224,24 @@ func founders(peers []ring.Peer) (members []ring.Member, elsewhere string) {
 		if !p.Doc.IsZero() {
 			return nil, p.Cluster
 		}
-		if p.Leaving {
+		if p.Leaving || slices.ContainsFunc(members, func(m ring.Member) bool { return m.ID == p.ID }) {
 			continue
 		}
 		members = append(members, ring.Member{
 			ID: p.ID, Name: p.Name, Zone: p.Zone, Weight: usualWeight, HTTP: p.HTTP, RPC: p.RPC, Gossip: p.Gossip,
 		})
 	}
-	members = slices.CompactFunc(members, func(a, b ring.Member) bool { return a.ID == b.ID })
 	return members, ""
 }
 
 // usualWeight is a member's share when nobody says otherwise.
 const usualWeight = 100
 
-// draw makes n random bytes, in hexadecimal.
-func (n *Node) draw(size int) string {
-	b := make([]byte, 0, size)
-	for len(b) < size {
+// draw makes 16 random bytes, in hexadecimal.
+func (n *Node) draw() string {
+	var b []byte
+	for range 2 {
 		b = binary.BigEndian.AppendUint64(b, n.rand())
 	}
-	return hex.EncodeToString(b[:size])
+	return hex.EncodeToString(b)
 }

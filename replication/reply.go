@@ -43,8 +43,10 @@ type remoteFault struct {
 	outcome request.Outcome // as that node told
 }
 
-func (f *remoteFault) Error() string                 { return f.message }
-func (f *remoteFault) Unwrap() error                 { return f.is }
+func (f *remoteFault) Error() string { return f.message }
+func (f *remoteFault) Unwrap() error { return f.is }
+
+// WriteOutcome is what that node said.
 func (f *remoteFault) WriteOutcome() request.Outcome { return f.outcome }
 
 func encodeReply(answer reply) ([]byte, error) {
