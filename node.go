@@ -34,7 +34,7 @@ type Node struct {
 	members replication.Membership
 	keys    *replication.Coordinator
 	api     *api.Server
-	server  *http.Server
+	server  *api.Front
 	addrs   Addrs
 	peer    peerState
 
@@ -277,6 +277,9 @@ func (n *Node) release() error {
 	if n.keys != nil {
 		errs = append(errs, n.keys.Close())
 		n.o.Registry.Unregister(collector{n})
+	}
+	if n.server != nil {
+		n.server.Wait() // its requests have ended with the coordinator
 	}
 	if n.agent != nil {
 		errs = append(errs, n.agent.Close())

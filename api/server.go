@@ -80,37 +80,3 @@ func sentPath(u *url.URL) string {
 	}
 	return u.EscapedPath()
 }
-
-// The limits of a listener's connections, each against one way of holding it for
-// nothing.
-const (
-	// headerTimeout is far above what any network needs for a few kilobytes.
-	headerTimeout = 10 * time.Second
-	// readTimeout lets the largest value through at 200 KiB a second. Listings lift
-	// it for themselves.
-	readTimeout = 90 * time.Second
-	// writeTimeout is the longest request (request.MaxTimeout) and the time to send
-	// its answer. Listings renew it as they go.
-	writeTimeout = 150 * time.Second
-	// idleTimeout is above the 60 s of usual proxies and the 90 s of Go's client, so
-	// that the other side closes first and no request meets a closing connection.
-	idleTimeout = 2 * time.Minute
-	// maxHeaderBytes holds the longest key three times over (escaped), 8 KiB of
-	// metadata and a context of some thousand process starts.
-	maxHeaderBytes = 128 << 10
-)
-
-// NewServer returns an http.Server for h with the limits set that net/http leaves
-// open, and with log for what net/http has to say. The caller serves and shuts it
-// down.
-func NewServer(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		Handler:           h,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-	}
-}

@@ -16,7 +16,7 @@ import (
 )
 
 // listen serves h on loopback as a node does, and dials it.
-func listen(t *testing.T, h http.Handler, log *slog.Logger) (*http.Server, net.Conn) {
+func listen(t *testing.T, h http.Handler, log *slog.Logger) (*api.Front, net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
