@@ -211,7 +211,7 @@ func (n *Node) isSeed(addr string) bool {
 // startNonce names this start of the process: a later one is higher, as far as clocks
 // agree, so that a copy of a data directory ends and not the node that it copies.
 func startNonce(now time.Time, draw uint64) uint64 {
-	const random = 20 // bits; the milliseconds above them last until the year 2500
+	const random = 20                                          // bits; the milliseconds above them last until the year 2500
 	return uint64(now.UnixMilli())<<random | draw>>(64-random) //nolint:gosec // after 1970
 }
 
