@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,11 @@ import (
 // little more than the longest usual request, and less than the 30 seconds that
 // service managers give a process.
 const drainTimeout = 10 * time.Second
+
+// heapGrowth is how far a node's heap grows before it is collected, in percent of what
+// is in use: the block cache and the memtables lie outside of it, so it is small, and
+// at the usual 100 collecting took 8 % more CPU a put. GOGC holds where it is set.
+const heapGrowth = 400
 
 // serveFlags are the flags of serve.
 type serveFlags struct {
@@ -104,6 +110,9 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) error {
 			return exit.With(exit.Peer, fmt.Errorf("--join: %w", err))
 		}
 		logger.Warn("a peer cannot be resolved; the node looks for those it knows from earlier", slog.String("error", err.Error()))
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
 	}
 	o := f.o
 	o.Logger, o.Version, o.CacheBytes = logger, buildOf().Version, f.cacheMiB<<20
