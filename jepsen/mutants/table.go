@@ -1,0 +1,8 @@
+package mutants
+
+import "slices"
+
+// Table is every mutant.
+func Table() []Mutant {
+	return slices.Concat(causalRows(), storageRows(), agreeRows(), handoffRows(), requestRows(), replicaRows(), clusterRows())
+}
