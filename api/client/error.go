@@ -28,7 +28,7 @@ type Try struct {
 	Err     error // nil: there was no answer when the call ended
 }
 
-// Error is one sentence with every attempt's reason.
+// Error is one sentence with every attempt's reason, each reason of a node once.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Op)
@@ -39,16 +39,20 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ": %v", e.Cause)
 	}
 	fmt.Fprintf(&b, ", outcome %s, %d tries", e.Outcome, len(e.Tries))
-	for i, t := range e.Tries {
-		sep := "; "
-		if i == 0 {
-			sep = ": "
+	sep, told := ": ", make(map[string]bool)
+	for _, t := range e.Tries {
+		reason := t.URL + ": no answer"
+		if t.Err != nil {
+			reason = fmt.Sprintf("%s: %v", t.URL, t.Err)
 		}
-		if t.Err == nil {
-			fmt.Fprintf(&b, "%s%s: no answer after %v", sep, t.URL, t.Elapsed.Round(time.Millisecond))
+		if told[reason] {
 			continue
 		}
-		fmt.Fprintf(&b, "%s%s: %v", sep, t.URL, t.Err)
+		told[reason] = true
+		b.WriteString(sep + reason)
+		if sep = "; "; t.Err == nil {
+			fmt.Fprintf(&b, " after %v", t.Elapsed.Round(time.Millisecond))
+		}
 	}
 	return b.String()
 }

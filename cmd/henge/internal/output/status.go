@@ -28,7 +28,7 @@ type View struct {
 // Human writes a summary for a person: who is there, what is owed, what is wrong.
 func (s Status) Human(w io.Writer) error {
 	first := s.Views[0].Status
-	if _, err := fmt.Fprintf(w, "cluster %s, document %s, %d members, %d replicas of %d partitions\nas seen from %s (%s)\n\n",
+	if _, err := fmt.Fprintf(w, "cluster %s, document %s, %d members, %d replicas of %d partitions\nas seen from %s, version %s\n\n",
 		orDash(first.Cluster), document(first.Document), len(first.Members), first.Replicas, first.Parts, first.Name, orDash(first.Version)); err != nil {
 		return err
 	}
