@@ -58,14 +58,6 @@ func clusterRows() []Mutant {
 
 		Package: pkg, Run: swarm, Env: []string{"HENGE_SEED=1"}, Want: "lost: invalid",
 	}, {
-		Name: "cluster: deadline not carried with a forwarded write",
-		Rule: "what was deleted does not come back (law 3)",
-		File: "replication/forward.go",
-		Old:  `w.latest = min(w.latest, head.Latest)`,
-		New:  `_ = head.Latest`,
-
-		Package: pkg, Run: swarm, Env: []string{"HENGE_SEED=26"}, Want: "resurrected: invalid",
-	}, {
 		Name: "cluster: outcome not honest",
 		Rule: "a write that is said not to have happened is seen nowhere",
 		File: "replication/forward.go",
