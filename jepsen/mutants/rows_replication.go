@@ -50,6 +50,14 @@ func requestRows() []Mutant {
 
 		Package: pkg, Run: "TestFallbacksTakeWritesThatReachThePrimariesAfterTheSplit",
 	}, {
+		Name: "notes kept over a join",
+		Rule: "a target is noted for this content of a hint only",
+		File: "replication/mint.go",
+		Old:  `next.Noted, next.Mark = nil, mark`,
+		New:  `next.Mark = mark`,
+
+		Package: pkg, Run: "TestAJoinIntoAKeptHintClearsItsNotes",
+	}, {
 		Name: "retry mints again",
 		Rule: "an operation that the object remembers mints nothing",
 		File: "replication/mint.go",
