@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // format is the encoding that this version writes. A document of a higher format is
@@ -110,11 +111,33 @@ func (d *Document) Clone() *Document {
 	c.Voters = append([]NodeID(nil), d.Voters...)
 	c.Buckets = append([]Bucket(nil), d.Buckets...)
 	c.Expelled = append([]NodeID(nil), d.Expelled...)
+	c.Staged = cloneSteps(d.Staged)
+	if d.Change != nil {
+		change := *d.Change
+		change.Steps = cloneSteps(change.Steps)
+		c.Change = &change
+	}
 	c.Layout = make([]Entry, len(d.Layout))
 	for i, e := range d.Layout {
 		e.Serving = append([]NodeID(nil), e.Serving...)
 		e.Next = append([]NodeID(nil), e.Next...)
+		e.Former = append([]NodeID(nil), e.Former...)
 		c.Layout[i] = e
 	}
 	return &c
+}
+
+func cloneSteps(steps []Step) []Step {
+	steps = slices.Clone(steps)
+	for i, s := range steps {
+		if s.Member != nil {
+			member := *s.Member
+			steps[i].Member = &member
+		}
+		if s.Zone != nil {
+			zone := *s.Zone
+			steps[i].Zone = &zone
+		}
+	}
+	return steps
 }

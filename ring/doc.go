@@ -18,11 +18,11 @@
 //
 //	┌─────────────────────────────────────────────────────────────────────────┐
 //	│ format  cluster  secret  era{number,random}  version  partitions  replicas│
-//	│ members[{id,name,zone,weight,http,rpc,gossip}]  voters[id]                │
-//	│ layout[{serving[id],next[id],phase,changed}]    one for each partition    │
+//	│ members[{id,name,zone,weight,http,rpc,gossip,going}]  voters[id]          │
+//	│ layout[{serving[id],next[id],former[id],phase,changed}]  for each partition│
 //	│ buckets[{name,generation,policy,owner,r,w,strict,unsynced,require_context}]│
-//	│ settings{auto_buckets,r,w,strict,unsynced,timeout_ms,max_value_bytes}      │
-//	│ expelled[id]                                                              │
+//	│ settings{auto_buckets,r,w,strict,unsynced,timeout_ms,max_value_bytes,...}  │
+//	│ expelled[id]  staged[step]  change{applied,steps[step],paused}            │
 //	└─────────────────────────────────────────────────────────────────────────┘
 //
 // Its name is (era, version, hash): the first 16 bytes of the SHA-256 of the bytes.

@@ -1,5 +1,7 @@
 package ring
 
+import "slices"
+
 // Name names one version of the cluster document. Two documents of one era and
 // version with different hashes must never exist; who sees them stops changing
 // and alarms.
@@ -34,6 +36,8 @@ type Document struct {
 	Buckets    []Bucket `json:"buckets"`    // sorted by name
 	Settings   Settings `json:"settings"`
 	Expelled   []NodeID `json:"expelled,omitempty"` // refused for ever
+	Staged     []Step   `json:"staged,omitempty"`   // asked for, not applied
+	Change     *Change  `json:"change,omitempty"`   // the layout change in flight; nil is none
 
 	raw     []byte // the bytes that were decided
 	name    Name   // of raw
@@ -50,23 +54,90 @@ type Member struct {
 	HTTP   string `json:"http,omitempty"` // addresses as of the decision; gossip may know newer ones
 	RPC    string `json:"rpc"`
 	Gossip string `json:"gossip,omitempty"`
+	Going  Going  `json:"going,omitempty"` // in a change that removes it: how
 }
 
-// Entry is one partition's row of the layout.
+// Going is how a member goes. There is no third way.
+type Going string
+
+// The ways a member goes.
+const (
+	Leaves   Going = "leave" // it hands over everything first
+	Expelled Going = "expel" // it is dead: its id is refused for ever
+)
+
+// Verb is what a step asks for.
+type Verb string
+
+// The verbs of steps.
+const (
+	VerbAdd     Verb = "add"     // a node becomes a member
+	VerbRemove  Verb = "remove"  // a member goes, as Going says
+	VerbReplace Verb = "replace" // a member goes, and a node takes what it held
+	VerbSet     Verb = "set"     // a member's weight or zone changes
+)
+
+// Step is one part of a layout change.
+type Step struct {
+	Verb   Verb    `json:"verb"`
+	Node   NodeID  `json:"node"`             // whom it is about
+	Going  Going   `json:"going,omitempty"`  // of remove and replace
+	Member *Member `json:"member,omitempty"` // of add and replace: who comes
+	Weight int     `json:"weight,omitempty"` // of set; 0 leaves it
+	Zone   *string `json:"zone,omitempty"`   // of set; nil leaves it
+}
+
+// Change is the layout change in flight. Until it completes, the voters are those of
+// the layout before.
+type Change struct {
+	Applied uint64 `json:"applied"` // the document version that began it
+	Steps   []Step `json:"steps"`
+	Paused  bool   `json:"paused,omitempty"` // no partition's phase moves on
+}
+
+// Entry is one partition's row of the layout. In a change (design R4) it goes
+//
+//	wait -> copy -> switch -> drop -> steady
+//
+// and Serving is always the set that reads and mints.
 type Entry struct {
-	Serving []NodeID `json:"serving"`         // reads and mints
-	Next    []NodeID `json:"next,omitempty"`  // in a change: who will serve
-	Phase   Phase    `json:"phase,omitempty"` // in a change: how far it is
-	Changed uint64   `json:"changed"`         // the document version that last changed this entry
+	Serving []NodeID `json:"serving"`          // reads and mints
+	Next    []NodeID `json:"next,omitempty"`   // in wait and copy: who will serve
+	Former  []NodeID `json:"former,omitempty"` // in switch: who served; in drop: who of them has not yet handed over and dropped
+	Phase   Phase    `json:"phase,omitempty"`  // in a change: how far it is
+	Changed uint64   `json:"changed"`          // the document version that last changed this entry
 }
 
-// Phase is how far a partition's change is (design R4).
+// Phase is how far a partition's change is.
 type Phase string
 
-// The phases of an entry. Only the first occurs while layouts do not change.
+// The phases of an entry.
 const (
-	PhaseSteady Phase = ""
+	PhaseSteady Phase = ""       // Serving alone
+	PhaseWait   Phase = "wait"   // Next is named, and nothing else differs from steady: its turn has not come
+	PhaseCopy   Phase = "copy"   // R4 (a): puts need W in Serving and W in Next; those new in Next copy
+	PhaseSwitch Phase = "switch" // R4 (b): Serving is the new set, Former the old one; puts need W in each
+	PhaseDrop   Phase = "drop"   // R4 (c): Serving serves alone; Former push what it lacks, and drop
 )
+
+// Second is the other set in which a put needs W: Next in copy, Former in switch,
+// and nil otherwise. Do not change it.
+func (e Entry) Second() []NodeID {
+	switch e.Phase {
+	case PhaseCopy:
+		return e.Next
+	case PhaseSwitch:
+		return e.Former
+	default:
+		return nil
+	}
+}
+
+// Takes reports whether a node joins what it is sent into a copy of its own: it is in
+// one of the sets that puts count in.
+func (e Entry) Takes(id NodeID) bool {
+	return slices.Contains(e.Serving, id) || slices.Contains(e.Second(), id)
+}
 
 // Bucket is a namespace of keys with properties of its own.
 type Bucket struct {
@@ -83,11 +154,14 @@ type Bucket struct {
 
 // Settings are the cluster's own.
 type Settings struct {
-	AutoBuckets   bool  `json:"auto_buckets"` // first use makes a bucket, by decision
-	R             int   `json:"r,omitempty"`  // default knobs, as in package request
+	AutoBuckets   bool  `json:"auto_buckets"`        // first use makes a bucket, by decision
+	AutoJoin      bool  `json:"auto_join,omitempty"` // a node that finds the cluster becomes a member by itself
+	R             int   `json:"r,omitempty"`         // default knobs, as in package request
 	W             int   `json:"w,omitempty"`
 	Strict        bool  `json:"strict,omitempty"`
 	Unsynced      bool  `json:"unsynced,omitempty"`
 	TimeoutMillis int64 `json:"timeout_ms,omitempty"`      // 0 is 1,000
 	MaxValueBytes int64 `json:"max_value_bytes,omitempty"` // 0 is 16 MiB
+	TransferMiBps int   `json:"transfer_mibps,omitempty"`  // what a node sends and takes in layout changes; 0 is 64
+	SilentMillis  int64 `json:"silent_ms,omitempty"`       // after how long a silent newcomer is amended away; 0 is 5 minutes
 }

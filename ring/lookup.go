@@ -47,7 +47,7 @@ func (d *Document) IsPrimary(p Partition, id NodeID) bool {
 func (d *Document) Fallbacks(p Partition) iter.Seq[NodeID] {
 	return func(yield func(NodeID) bool) {
 		met := make(map[NodeID]bool)
-		for _, id := range slices.Concat(d.Layout[p].Serving, d.Layout[p].Next) {
+		for _, id := range slices.Concat(d.Layout[p].Serving, d.Layout[p].Second()) {
 			met[id] = true
 		}
 		for i := 1; i < len(d.Layout) && len(met) < len(d.Members); i++ {

@@ -41,7 +41,7 @@ func TestPreferenceLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	changing := mustFirst(t, testMembers(5), 8, 3).Clone()
-	changing.Layout[0].Next = []NodeID{1, 2, 4}
+	changing.Layout[0].Next, changing.Layout[0].Phase = []NodeID{1, 2, 4}, PhaseCopy
 	changing, err = changing.Seal()
 	if err != nil {
 		t.Fatal(err)

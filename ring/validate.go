@@ -95,7 +95,7 @@ func (d *Document) validateLayout() error {
 		if len(e.Serving) < 1 {
 			return fmt.Errorf("partition %d has no replicas", p)
 		}
-		if err := errors.Join(d.checkSet(e.Serving), d.checkSet(e.Next)); err != nil {
+		if err := errors.Join(d.checkSet(e.Serving), d.checkSet(e.Next), d.checkSet(e.Former)); err != nil {
 			return fmt.Errorf("partition %d: %w", p, err)
 		}
 		if e.Changed > d.Version {

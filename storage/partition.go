@@ -2,7 +2,6 @@ package storage
 
 import (
 	"fmt"
-	"slices"
 	"sync/atomic"
 
 	"github.com/hengedb/henge/ring"
@@ -14,7 +13,7 @@ type PartitionState struct {
 	Partition ring.Partition
 	Entry     ring.Entry // do not modify
 	Document  uint64     // the version of the installed document
-	Held      bool       // this node is in the serving or the next set
+	Held      bool       // this node is in a set that puts count in
 
 	holding *holding // nil when not held
 }
@@ -80,7 +79,7 @@ func (s *Store) swap(d *ring.Document) error {
 // state is partition p's under document d, when it was old before.
 func (s *Store) state(p ring.Partition, d *ring.Document, old *PartitionState) *PartitionState {
 	entry := d.Layout[p]
-	held := slices.Contains(entry.Serving, s.nodeID) || slices.Contains(entry.Next, s.nodeID)
+	held := entry.Takes(s.nodeID)
 	now := &PartitionState{Partition: p, Entry: entry, Document: d.Version, Held: held}
 	switch {
 	case !held:
