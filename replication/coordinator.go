@@ -324,9 +324,10 @@ func (c *Coordinator) quorumError(op string, key keyName, r *round, results []re
 	if errors.Is(cause, request.ErrQuorum) || errors.Is(cause, request.ErrTimeout) {
 		c.counters.QuorumsLost.Add(1)
 	}
+	worse := r.tally.worse()
 	err := &request.QuorumError{
 		Op: op, Bucket: key.bucket, Key: key.key, Outcome: outcome,
-		Need: r.tally.need, Got: r.tally.got, Replicas: results,
+		Need: worse.need, Got: worse.got, Replicas: results,
 	}
 	if !errors.Is(cause, request.ErrQuorum) {
 		err.Causes = append(err.Causes, cause)

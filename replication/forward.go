@@ -107,7 +107,7 @@ func (c *Coordinator) routeGet(ctx context.Context, q *query) (request.Value, er
 // primaries that answer, then, unless the request is strict, the fallbacks in
 // order. Only where no primary can be reached does a fallback mint, from its hint.
 func (c *Coordinator) leaders(p *placement, strict bool) []ring.NodeID {
-	leaders := slices.Clone(p.up)
+	leaders := slices.DeleteFunc(slices.Clone(p.up), func(id ring.NodeID) bool { return !slices.Contains(p.replicas, id) })
 	if p.holds {
 		return leaders
 	}

@@ -144,7 +144,7 @@ func (c *Coordinator) held(ctx context.Context, key keyName, primary bool) (obje
 func (c *Coordinator) consult(ctx context.Context, q *query, digest causal.Digest) *round {
 	r := &round{
 		c: c, ctx: ctx, method: methodRead, class: rpc.Small, trace: q.options.Trace,
-		cap: q.knobs.cap(), want: q.knobs.need, tally: tally{need: q.knobs.need}, role: q.place.role,
+		cap: q.knobs.cap(), tally: tally{serving: quorum{need: q.knobs.need, want: q.knobs.need}}, place: &q.place,
 		reserve: c.reserve(&q.place, q.knobs.strict, nil),
 		until:   c.clock.Now().Add(q.knobs.timeout),
 	}
@@ -173,14 +173,14 @@ func (c *Coordinator) enterOwn(r *round, q *query, err error) {
 	if !q.place.holds && q.knobs.strict {
 		return
 	}
-	own := r.own(q.place.role(c.self))
-	r.tally.pending--
+	own := r.own()
+	r.tally.answered(own.in, false)
 	if err != nil {
 		own.state, own.result, own.detail = askFailed, request.ResultRefused, err.Error()
 		return
 	}
 	own.state, own.answer = askOK, &readAnswer{same: true}
-	r.tally.got++
+	r.tally.counts(own.in)
 }
 
 // join merges what this node holds with every answer that counts. Objects of an

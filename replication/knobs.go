@@ -132,7 +132,7 @@ func (c *Coordinator) newWrite(ctx context.Context, verb string, key keyName, va
 
 // locateWrite is locateQuery for a put or delete.
 func (c *Coordinator) locateWrite(w *write) (err error) {
-	w.place = c.place(c.agent.Document(), w.key.stored().Position())
+	w.place = c.placeWrite(c.agent.Document(), w.key.stored().Position())
 	if w.bucket, err = bucketOf(w.place.doc, w.key.bucket, w.bucket.Generation); err != nil {
 		return err
 	}

@@ -11,39 +11,57 @@ import (
 type placement struct {
 	doc       *ring.Document
 	partition ring.Partition
-	replicas  []ring.NodeID // the primaries, as the layout has them
-	up        []ring.NodeID // those believed to answer, this node first, then near ones
+	replicas  []ring.NodeID // who serves, as the layout has them
+	second    []ring.NodeID // of a put while the layout changes: the other set in which it needs W
+	up        []ring.NodeID // those of both believed to answer, this node first, then near ones
 	down      []ring.NodeID // the others
 	late      []ring.NodeID // those of down that may only be slow: asked when the others are too few
 	fallbacks []ring.NodeID // who stands in, in the order of the preference list; those believed to answer
-	holds     bool          // this node is a primary
+	holds     bool          // this node serves: it reads and mints
 }
 
 // maxFallbacks bounds how far down the preference list a request goes. As many
 // as there are replicas can stand in for all of them once.
 func maxFallbacks(replicas int) int { return 2 * replicas }
 
-// place sorts the preference list of a position by who is believed to answer.
+// place sorts those who serve a position by who is believed to answer.
 func (c *Coordinator) place(doc *ring.Document, position ring.Position) placement {
 	p := placement{doc: doc, partition: position.Partition(doc.Partitions)}
 	p.replicas = doc.Primaries(p.partition)
 	at := max(slices.Index(p.replicas, c.self), 0)
 	for i := range p.replicas {
-		id := p.replicas[(at+i)%len(p.replicas)]
-		if c.health.Up(id) {
-			p.up = append(p.up, id)
-		} else {
-			p.down = append(p.down, id)
-			if c.health.Late(id) {
-				p.late = append(p.late, id)
-			}
-		}
+		c.sort(&p, p.replicas[(at+i)%len(p.replicas)])
 	}
 	p.holds = slices.Contains(p.replicas, c.self)
 	if c.zone != "" {
 		slices.SortStableFunc(p.up, func(a, b ring.NodeID) int { return c.distance(doc, a) - c.distance(doc, b) })
 	}
 	return p
+}
+
+// placeWrite is place for a put, which counts in a second set while the layout
+// changes.
+func (c *Coordinator) placeWrite(doc *ring.Document, position ring.Position) placement {
+	p := c.place(doc, position)
+	p.second = doc.Entry(p.partition).Second()
+	for _, id := range p.second {
+		if !slices.Contains(p.replicas, id) {
+			c.sort(&p, id)
+		}
+	}
+	return p
+}
+
+// sort enters a replica by whether it is believed to answer.
+func (c *Coordinator) sort(p *placement, id ring.NodeID) {
+	if c.health.Up(id) {
+		p.up = append(p.up, id)
+		return
+	}
+	p.down = append(p.down, id)
+	if c.health.Late(id) {
+		p.late = append(p.late, id)
+	}
 }
 
 // standIns fills in the fallbacks; most requests never need them.
@@ -88,9 +106,24 @@ func (c *Coordinator) distance(doc *ring.Document, id ring.NodeID) int {
 	return 2
 }
 
-// role is what id is to the key.
-func (p *placement) role(id ring.NodeID) request.Role {
+// sets says where id counts.
+func (p *placement) sets(id ring.NodeID) sets {
+	var in sets
 	if slices.Contains(p.replicas, id) {
+		in |= inServing
+	}
+	if slices.Contains(p.second, id) {
+		in |= inSecond
+	}
+	if in == 0 {
+		return inBoth // it stands in
+	}
+	return in
+}
+
+// role is what id is to the key: a primary is in either set.
+func (p *placement) role(id ring.NodeID) request.Role {
+	if slices.Contains(p.replicas, id) || slices.Contains(p.second, id) {
 		return request.Primary
 	}
 	return request.Fallback

@@ -62,8 +62,8 @@ func (c *Coordinator) change(ctx context.Context, verb string, key keyName, valu
 // who has minted it by then knows the operation again.
 func (c *Coordinator) coordinate(ctx context.Context, w *write) (receipt request.Receipt, err error) {
 	for attempt := 0; ; attempt++ {
-		if w.knobs.strict && !w.place.holds {
-			err = errStale // only a primary's copy counts
+		if !w.place.holds && (w.knobs.strict || slices.Contains(w.place.second, c.self)) {
+			err = errStale // only a copy that serves counts, and only one that serves or stands in mints (R1)
 			break
 		}
 		receipt, err = c.attempt(ctx, w, attempt < maxStale)
@@ -164,7 +164,11 @@ func (c *Coordinator) enlist(w *write) []member {
 // reachable refuses a write for which too few nodes are up, before any node holds
 // it: its outcome is none, and the client may try freely elsewhere.
 func (c *Coordinator) reachable(w *write, others []member) error {
-	r := &round{c: c, tally: tally{need: w.knobs.need, pending: 1 + len(others)}, reserve: c.reserve(&w.place, w.knobs.strict, others)}
+	r := &round{c: c, tally: w.tally(), place: &w.place, reserve: c.reserve(&w.place, w.knobs.strict, others)}
+	r.tally.asked(w.place.sets(c.self))
+	for _, other := range others {
+		r.tally.asked(w.place.sets(other.node))
+	}
 	if r.tally.lost() {
 		r.callReserve()
 	}
@@ -174,13 +178,22 @@ func (c *Coordinator) reachable(w *write, others []member) error {
 	return c.quorumError(w.verb, w.key, r, r.results(w.place.doc, w.place.down), request.None, request.ErrQuorum)
 }
 
+// tally is what the write needs: W nodes of those who serve, and, while the layout
+// changes, as many of the other set (design R4).
+func (w *write) tally() tally {
+	t := tally{serving: quorum{need: w.knobs.need, want: len(w.place.replicas)}}
+	if second := len(w.place.second); second > 0 {
+		t.second = quorum{need: min(w.knobs.need, second), want: second}
+	}
+	return t
+}
+
 // ship sends the whole object to the others at once; this node's own part is done
 // when its commit is synced.
 func (c *Coordinator) ship(w *write, m *minted, others []member) *round {
 	r := &round{
 		c: c, method: methodJoin, class: classOf(m.object), trace: w.options.Trace,
-		cap: w.knobs.cap(), want: len(w.place.replicas),
-		tally: tally{need: w.knobs.need}, role: w.place.role,
+		cap: w.knobs.cap(), tally: w.tally(), place: &w.place,
 		reserve: c.reserve(&w.place, w.knobs.strict, others),
 	}
 	r.until = c.clock.Now().Add(w.knobs.timeout)
@@ -192,7 +205,7 @@ func (c *Coordinator) ship(w *write, m *minted, others []member) *round {
 	}
 	r.accept = func(a *ask, body []byte) error { return acceptJoin(a, c.self, w.knobs.unsynced, body) }
 	r.start()
-	own := r.own(w.place.role(c.self))
+	own := r.own()
 	own.targets = w.stands
 	for _, other := range others {
 		r.send(other.node, other.targets)

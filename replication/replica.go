@@ -81,7 +81,7 @@ func (c *Coordinator) joinTx(tx *storage.Tx, m *joinRequest, senderDocument uint
 	if partition.Entry.Changed > senderDocument {
 		return errStale
 	}
-	primary := slices.Contains(partition.Entry.Serving, c.self)
+	primary := partition.Entry.Takes(c.self)
 	switch {
 	case primary:
 		tx.SetObject(causal.Join(tx.Object(), m.object))

@@ -21,6 +21,7 @@ const silenceCap = 100 * time.Millisecond
 type ask struct {
 	node    ring.NodeID
 	role    request.Role
+	in      sets
 	targets []ring.NodeID // of a fallback in a put: the primaries it stands for
 	state   askState
 	result  request.Result
@@ -54,7 +55,6 @@ type round struct {
 	class   rpc.Class
 	trace   string
 	cap     time.Duration
-	want    int // how many nodes should take part: R of a get, N of a put
 	tally   tally
 	asks    []*ask
 	until   time.Time            // nobody works on it any more
@@ -63,7 +63,7 @@ type round struct {
 	patient bool                 // the work is heavy: silence is no sign of death
 	body    func(*ask) []byte
 	accept  func(*ask, []byte) error // reads an answer; an error makes it a refusal
-	role    func(ring.NodeID) request.Role
+	place   *placement
 	replies chan rpc.Reply
 	silence chan struct{}
 	timer   clock.Timer
@@ -76,23 +76,33 @@ const maxAsks = maxTargets + 2*maxTargets
 // start prepares a round. Every node it may ask has room for its replies, so that
 // no sender waits.
 func (r *round) start() {
-	r.tally.spare = len(r.spares)
+	r.recount()
 	r.replies = make(chan rpc.Reply, maxAsks)
 	r.silence = make(chan struct{}, 1)
 }
 
+// recount tells the tally who was not asked yet.
+func (r *round) recount() {
+	var in [maxAsks]sets
+	for i, id := range r.spares {
+		in[i] = r.place.sets(id)
+	}
+	r.tally.spares(in[:len(r.spares)])
+}
+
 // own enters this node's part, which needs no message.
-func (r *round) own(role request.Role) *ask {
-	a := &ask{node: r.c.self, role: role, started: r.c.clock.Now()}
+func (r *round) own() *ask { return r.enter(r.c.self, nil) }
+
+func (r *round) enter(node ring.NodeID, targets []ring.NodeID) *ask {
+	a := &ask{node: node, role: r.place.role(node), in: r.place.sets(node), targets: targets, started: r.c.clock.Now()}
 	r.asks = append(r.asks, a)
-	r.tally.pending++
+	r.tally.asked(a.in)
 	return a
 }
 
 // send asks one node.
 func (r *round) send(node ring.NodeID, targets []ring.NodeID) {
-	r.asks = append(r.asks, &ask{node: node, role: r.role(node), targets: targets, started: r.c.clock.Now()})
-	r.tally.pending++
+	r.enter(node, targets)
 	r.call(len(r.asks) - 1)
 }
 
@@ -114,23 +124,24 @@ func (r *round) callReserve() {
 		return
 	}
 	r.spares, r.reserve = r.reserve(), nil
-	r.tally.spare = len(r.spares)
+	r.recount()
 }
 
-// next asks the next spare node in the place of a, which failed or is silent. It
-// reports false when there is none.
+// next asks a spare node in the place of a, which failed or is silent: the first that
+// counts where nodes are short. It reports false when there is none.
 func (r *round) next(a *ask) bool {
 	r.callReserve()
-	if len(r.spares) == 0 {
+	at := slices.IndexFunc(r.spares, func(id ring.NodeID) bool { return r.tally.helps(r.place.sets(id)) })
+	if at < 0 {
 		return false
 	}
 	a.stoodIn = true
-	node := r.spares[0]
-	r.spares = r.spares[1:]
-	r.tally.spare = len(r.spares)
+	node := r.spares[at]
+	r.spares = slices.Delete(r.spares, at, at+1)
+	r.recount()
 	targets := a.targets
 	switch {
-	case r.role(node) == request.Primary:
+	case r.place.role(node) == request.Primary:
 		targets = nil // it stands for itself
 	case a.role == request.Primary:
 		targets = []ring.NodeID{a.node}
@@ -142,7 +153,7 @@ func (r *round) next(a *ask) bool {
 
 // fill asks spare nodes at once when those that were asked are too few.
 func (r *round) fill() {
-	for r.tally.got+r.tally.pending < r.tally.need && r.next(&ask{role: request.Fallback}) {
+	for r.tally.short() > 0 && r.next(&ask{role: request.Fallback}) {
 	}
 }
 
@@ -187,7 +198,7 @@ func (r *round) ownPending() bool {
 func (r *round) finish() {
 	r.watch()
 	defer func() { r.timer.Stop() }()
-	for r.tally.pending+r.tally.silent > 0 {
+	for r.tally.outstanding() {
 		select {
 		case reply := <-r.replies:
 			r.take(reply)
@@ -221,18 +232,15 @@ func (r *round) take(reply rpc.Reply) {
 		r.call(reply.Tag)
 		return
 	}
-	if a.state == askSilent {
-		r.tally.silent--
-	} else {
-		r.tally.pending--
-	}
+	r.tally.answered(a.in, a.state == askSilent)
 	a.elapsed = r.c.clock.Now().Sub(a.started)
 	err := reply.Err
 	if err == nil {
 		err = r.accept(a, reply.Body)
 	}
 	if err == nil {
-		a.state, r.tally.got = askOK, r.tally.got+1
+		a.state = askOK
+		r.tally.counts(a.in)
 		return
 	}
 	a.state = askFailed
@@ -246,7 +254,7 @@ func (r *round) take(reply rpc.Reply) {
 
 // replace asks another node in the place of one that failed, if more should take part.
 func (r *round) replace(a *ask) {
-	if r.tally.got+r.tally.pending+r.tally.silent < r.want {
+	if r.tally.few() {
 		r.next(a)
 	}
 }
@@ -291,8 +299,7 @@ func (r *round) replaceSilent() {
 	for _, a := range r.asks {
 		if a.state == askPending && now.Sub(a.started) >= r.cap {
 			a.state = askSilent
-			r.tally.pending--
-			r.tally.silent++
+			r.tally.silenced(a.in)
 			r.c.counters.Silent.Add(1)
 			r.silent(a, now.Sub(a.started))
 		}
@@ -303,7 +310,7 @@ func (r *round) replaceSilent() {
 	for len(silent) > 0 && r.tally.short() > 0 && r.next(silent[0]) {
 		silent = silent[1:]
 	}
-	if r.tally.pending > 0 {
+	if r.tally.waiting() {
 		r.watch()
 	}
 }

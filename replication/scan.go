@@ -160,8 +160,8 @@ func (s *scan) gatherAnew(ctx context.Context, wanted scanRequest) ([]scanPage, 
 func (s *scan) gather(ctx context.Context, wanted scanRequest, again bool) ([]scanPage, error) {
 	place := s.c.place(s.doc, wanted.Last)
 	r := &round{
-		c: s.c, ctx: ctx, method: methodScan, class: rpc.Bulk, cap: s.knobs.timeout / 3, want: s.knobs.need,
-		tally: tally{need: s.knobs.need}, role: place.role, until: s.c.clock.Now().Add(s.knobs.timeout), patient: true,
+		c: s.c, ctx: ctx, method: methodScan, class: rpc.Bulk, cap: s.knobs.timeout / 3,
+		tally: tally{serving: quorum{need: s.knobs.need, want: s.knobs.need}}, place: &place, until: s.c.clock.Now().Add(s.knobs.timeout), patient: true,
 	}
 	for _, id := range place.up {
 		if id != s.c.self {
@@ -184,15 +184,15 @@ func (s *scan) gather(ctx context.Context, wanted scanRequest, again bool) ([]sc
 	}
 	r.start()
 	if place.holds {
-		own := r.own(request.Primary)
+		own := r.own()
 		page, err := s.c.scanOwn(ctx, wanted)
 		if s.c.moved(s.doc, place.partition) {
 			return nil, errStale
 		}
-		r.tally.pending--
+		r.tally.answered(own.in, false)
 		if own.state = askFailed; err == nil {
 			own.state = askOK
-			r.tally.got++
+			r.tally.counts(own.in)
 			pages = append(pages, page)
 		}
 	}

@@ -43,10 +43,17 @@ func (d *Document) IsPrimary(p Partition, id NodeID) bool {
 // Fallbacks yields every member that is in neither set of a partition, in the order
 // in which they stand in: going round the ring from the next partition, each node when
 // it is met first (Dynamo, sections 4.3 and 4.6). Members that serve nothing are last.
-// A request takes a few of them, out of a thousand.
+// A request takes a few of them, out of a thousand. Members that go are none.
 func (d *Document) Fallbacks(p Partition) iter.Seq[NodeID] {
 	return func(yield func(NodeID) bool) {
 		met := make(map[NodeID]bool)
+		if d.Change != nil {
+			for _, m := range d.Members {
+				if m.Going != "" {
+					met[m.ID] = true // it would have to hand over at once what it is given
+				}
+			}
+		}
 		for _, id := range slices.Concat(d.Layout[p].Serving, d.Layout[p].Second()) {
 			met[id] = true
 		}

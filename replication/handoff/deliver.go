@@ -36,7 +36,16 @@ func (h *Handoff) recipients(hint *storage.Hint, primaries []ring.NodeID) []ring
 
 func (h *Handoff) primaries(key storage.Key) []ring.NodeID {
 	doc := h.o.Cluster.Document()
-	return doc.Entry(key.Position().Partition(doc.Partitions)).Serving
+	return takers(doc.Entry(key.Position().Partition(doc.Partitions)))
+}
+
+// takers are the present primaries: of both sets while the layout changes.
+func takers(e ring.Entry) []ring.NodeID {
+	second := slices.DeleteFunc(slices.Clone(e.Second()), func(id ring.NodeID) bool { return slices.Contains(e.Serving, id) })
+	if len(second) == 0 {
+		return e.Serving
+	}
+	return slices.Concat(e.Serving, second)
 }
 
 // targetsOf resolves a hint's targets at delivery: one that is no replica any more
@@ -96,7 +105,7 @@ func (h *Handoff) deliver(key storage.Key, object *causal.Object, recipients []r
 func (h *Handoff) adopt(key storage.Key) {
 	_, err := h.o.Store.Write(h.life, key, storage.KindRepair, func(tx *storage.Tx) error {
 		held := tx.Hint()
-		if held == nil || held.Object == nil || !slices.Contains(tx.Partition().Entry.Serving, h.o.Store.NodeID()) {
+		if held == nil || held.Object == nil || !tx.Partition().Entry.Takes(h.o.Store.NodeID()) {
 			return nil
 		}
 		tx.SetObject(causal.Join(tx.Object(), held.Object))

@@ -24,7 +24,7 @@ func (h *Handoff) note(record storage.HintRecord, holders []ring.NodeID) error {
 				next.Noted = append(next.Noted, id)
 			}
 		}
-		if h.enough(&next, tx.Partition().Entry.Serving) {
+		if h.enough(&next, takers(tx.Partition().Entry)) {
 			ended = true
 			tx.SetHint(nil)
 			return nil
