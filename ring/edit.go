@@ -8,7 +8,7 @@ import (
 
 // WithBucket is the next version of the document, with one bucket more. The
 // bucket's generation is that version. It fails when the name is taken or no name,
-// when the policy is none, and at 10,000 buckets.
+// when the policy is none, when a count is above the replicas, and at 10,000 buckets.
 func (d *Document) WithBucket(b Bucket) (*Document, error) {
 	if err := d.Editable(); err != nil {
 		return nil, err
@@ -16,10 +16,72 @@ func (d *Document) WithBucket(b Bucket) (*Document, error) {
 	if _, exists := d.Bucket(b.Name); exists {
 		return nil, fmt.Errorf("bucket %q exists", b.Name)
 	}
+	if err := d.checkCounts(b.R, b.W); err != nil {
+		return nil, err
+	}
 	next := d.Clone()
 	next.Version++
 	b.Generation = next.Version
 	next.Buckets = append(next.Buckets, b)
 	slices.SortFunc(next.Buckets, func(a, b Bucket) int { return cmp.Compare(a.Name, b.Name) })
 	return next.Seal()
+}
+
+// WithBucketSet is the next version of the document, with a bucket's owner, knobs and
+// wish for contexts replaced by those of b. Name, generation and policy stay what they
+// are for the bucket's life: another policy is an error, as is a bucket that does not
+// exist.
+func (d *Document) WithBucketSet(b Bucket) (*Document, error) {
+	if err := d.Editable(); err != nil {
+		return nil, err
+	}
+	i, found := slices.BinarySearchFunc(d.Buckets, b.Name, func(b Bucket, name string) int { return cmp.Compare(b.Name, name) })
+	if !found {
+		return nil, fmt.Errorf("bucket %q does not exist", b.Name)
+	}
+	if held := d.Buckets[i]; b.Policy != held.Policy {
+		return nil, fmt.Errorf("bucket %q has the policy %s, for its life", b.Name, held.Policy)
+	}
+	if err := d.checkCounts(b.R, b.W); err != nil {
+		return nil, err
+	}
+	next := d.Clone()
+	next.Version++
+	b.Generation = next.Buckets[i].Generation
+	next.Buckets[i] = b
+	return next.Seal()
+}
+
+// WithSettings is the next version of the document, with these settings.
+func (d *Document) WithSettings(s Settings) (*Document, error) {
+	if err := d.Editable(); err != nil {
+		return nil, err
+	}
+	if err := d.checkCounts(s.R, s.W); err != nil {
+		return nil, err
+	}
+	for name, n := range map[string]int64{
+		"timeout_ms": s.TimeoutMillis, "max_value_bytes": s.MaxValueBytes, "transfer_mibps": int64(s.TransferMiBps), "silent_ms": s.SilentMillis,
+	} {
+		if n < 0 {
+			return nil, fmt.Errorf("%s %d: want 0 or more", name, n)
+		}
+	}
+	next := d.Clone()
+	next.Version++
+	next.Settings = s
+	return next.Seal()
+}
+
+// lowestCount is the lowest of the words that a count can be, in package request.
+const lowestCount = -2
+
+// checkCounts refuses counts that no request could meet.
+func (d *Document) checkCounts(counts ...int) error {
+	for _, n := range counts {
+		if n < lowestCount || n > d.Replicas {
+			return fmt.Errorf("a count of %d: there are %d replicas", n, d.Replicas)
+		}
+	}
+	return nil
 }

@@ -60,6 +60,8 @@ func TestWithBucketRefuses(t *testing.T) {
 		"a leading dot":           {d, Bucket{Name: ".a", Policy: PolicySiblings}, "beginning with a letter or digit"},
 		"a policy nobody knows":   {d, Bucket{Name: "b", Policy: "newest"}, `policy "newest"`},
 		"no policy":               {d, Bucket{Name: "b"}, `policy ""`},
+		"more than the replicas":  {d, Bucket{Name: "b", Policy: PolicyLWW, W: 4}, "a count of 4: there are 3 replicas"},
+		"no word for a count":     {d, Bucket{Name: "b", Policy: PolicyLWW, R: -3}, "a count of -3"},
 		"an owner of 256 bytes":   {d, Bucket{Name: "b", Policy: PolicyLWW, Owner: strings.Repeat("o", 256)}, "has 256 bytes"},
 		"the bucket after 10,000": {full, Bucket{Name: "one-more", Policy: PolicySiblings}, "10001 buckets: want at most 10000"},
 	} {
@@ -68,5 +70,59 @@ func TestWithBucketRefuses(t *testing.T) {
 				t.Errorf("got %v, %v; want %q", next, err, c.want)
 			}
 		})
+	}
+}
+
+func TestWithBucketSet(t *testing.T) {
+	d := mustFirst(t, testMembers(3), 8, 3)
+	d, err := d.WithBucket(Bucket{Name: "carts", Policy: PolicyLWW, Owner: "me"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Bucket{Name: "carts", Policy: PolicyLWW, Owner: "you", R: 1, W: -2, Strict: true, Unsynced: true, RequireContext: true, Generation: 77}
+	next, err := d.WithBucketSet(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Generation = 2 // that of the bucket, whatever the change says
+	if got, _ := next.Bucket("carts"); got != want || next.Version != 3 {
+		t.Errorf("version %d has %+v, want %+v", next.Version, got, want)
+	}
+	if before, _ := d.Bucket("carts"); before.Owner != "me" {
+		t.Error("the document before has changed")
+	}
+	for name, c := range map[string]struct {
+		b    Bucket
+		want string
+	}{
+		"a bucket that is none":  {Bucket{Name: "b", Policy: PolicyLWW}, `bucket "b" does not exist`},
+		"another policy":         {Bucket{Name: "carts", Policy: PolicySiblings}, "has the policy lww"},
+		"more than the replicas": {Bucket{Name: "carts", Policy: PolicyLWW, R: 4}, "a count of 4"},
+		"an owner of 256 bytes":  {Bucket{Name: "carts", Policy: PolicyLWW, Owner: strings.Repeat("o", 256)}, "has 256 bytes"},
+	} {
+		if next, err := d.WithBucketSet(c.b); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, %v; want %q", name, next, err, c.want)
+		}
+	}
+}
+
+func TestWithSettings(t *testing.T) {
+	d := mustFirst(t, testMembers(3), 8, 3)
+	want := Settings{AutoJoin: true, R: -1, W: 3, TransferMiBps: 32}
+	next, err := d.WithSettings(want)
+	if err != nil || next.Settings != want || next.Version != 2 || !d.Settings.AutoBuckets {
+		t.Errorf("got %+v, %v; want %+v", next, err, want)
+	}
+	for name, c := range map[string]struct {
+		s    Settings
+		want string
+	}{
+		"more than the replicas": {Settings{W: 4}, "a count of 4"},
+		"a throttle below none":  {Settings{TransferMiBps: -1}, "transfer_mibps -1"},
+		"a time below none":      {Settings{SilentMillis: -1}, "silent_ms -1"},
+	} {
+		if next, err := d.WithSettings(c.s); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, %v; want %q", name, next, err, c.want)
+		}
 	}
 }
