@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -33,9 +34,71 @@ func bucketOf(doc *ring.Document, name string, known uint64) (ring.Bucket, error
 	case known != 0 && b.Generation != known:
 		return ring.Bucket{}, fmt.Errorf("%w: bucket %q was dropped", request.ErrNoBucket, name)
 	case b.Generation == 0 && !doc.Settings.AutoBuckets:
-		return ring.Bucket{}, fmt.Errorf("%w: %q; auto_buckets is off", request.ErrNoBucket, name)
+		return ring.Bucket{}, noBucket(name)
 	}
 	return b, nil
+}
+
+// noBucket says how to make what is missing.
+func noBucket(name string) error {
+	return fmt.Errorf("%w: %q; make it with \"henge bucket create %s\", or PUT /v1/buckets/%s", request.ErrNoBucket, name, name, name)
+}
+
+// titled names a bucket and who answers for it, for errors.
+func titled(b ring.Bucket) string {
+	if b.Owner == "" {
+		return fmt.Sprintf("bucket %q", b.Name)
+	}
+	return fmt.Sprintf("bucket %q (owner %s)", b.Name, b.Owner)
+}
+
+// floor is the lowest generation that a read counts. Of a bucket that the document
+// does not list that is the next document's: what is older was dropped with its bucket.
+func (q *query) floor() uint64 {
+	if q.bucket.Generation == 0 {
+		return q.place.doc.Version + 1
+	}
+	return q.bucket.Generation
+}
+
+// learnBucket is for a read that found a value in a bucket which the document held
+// does not list: it was made in a newer one, which is pulled from who had the value.
+func (c *Coordinator) learnBucket(ctx context.Context, q *query, f *found) error {
+	for _, a := range f.round.asks {
+		if a.state != askOK || a.node == c.self || a.answer.object == nil {
+			continue
+		}
+		if err := c.agent.Pull(ctx, a.node); err != nil {
+			c.log.Warn("newer document cannot be pulled", attrKey(q.key), attrErr(err))
+			continue
+		}
+		if _, listed := c.agent.Document().Bucket(q.key.bucket); listed {
+			return errStale
+		}
+	}
+	return fmt.Errorf("%w: bucket %q is of a document that cannot be had now", request.ErrNotReady, q.key.bucket)
+}
+
+// matchNothing answers a put whose If-Match speaks of a bucket that the document held
+// does not list: it makes none. Nil says that the bucket has been learned of.
+func (c *Coordinator) matchNothing(ctx context.Context, w *write) error {
+	ctx, cancel := c.within(ctx, w.knobs.timeout)
+	defer cancel()
+	q := &query{key: w.key, options: request.ReadOptions{NoValue: true, Strict: request.SwitchOf(w.knobs.strict), Timeout: w.knobs.timeout, Trace: w.options.Trace}}
+	if err := c.locateQuery(q); err != nil {
+		return err
+	}
+	_, err := c.routeGet(ctx, q)
+	switch {
+	case errors.Is(err, request.ErrNotFound):
+		return w.precondition(nil)
+	case err != nil:
+		return err
+	}
+	if err := c.locateWrite(w); err != nil || w.bucket.Generation != 0 {
+		return err
+	}
+	return fmt.Errorf("%w: bucket %q is of a document that is not here yet", request.ErrNotReady, w.key.bucket)
 }
 
 // makeBucket waits until the document held lists the bucket: for its one proposal,
@@ -76,7 +139,7 @@ func (c *Coordinator) proposeBucket(name string, m *making) {
 		if _, exists := d.Bucket(name); exists {
 			return nil, nil
 		}
-		return d.WithBucket(ring.Bucket{Name: name, Policy: "siblings"})
+		return d.WithBucket(ring.Bucket{Name: name, Policy: ring.PolicySiblings})
 	})
 	c.buckets.mu.Lock()
 	delete(c.buckets.under, name)

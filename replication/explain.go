@@ -31,7 +31,7 @@ func (c *Coordinator) Explain(ctx context.Context, bucket, key string) (request.
 		return request.Explanation{}, err
 	}
 	defer release()
-	q, err := c.newQuery(ctx, keyName{bucket, key}, request.ReadOptions{})
+	q, err := c.newQuery(keyName{bucket, key}, request.ReadOptions{})
 	if err != nil {
 		return request.Explanation{}, err
 	}

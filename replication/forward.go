@@ -353,7 +353,7 @@ func (c *Coordinator) runForwarded(ctx context.Context, head forwarded, value []
 	switch {
 	case head.Verb == verbGet && head.Read != nil:
 		k := head.Read
-		q, err := c.newQuery(ctx, key, request.ReadOptions{R: k.R, Strict: k.Strict, Timeout: head.Timeout, NoValue: k.NoValue, Trace: head.Trace})
+		q, err := c.newQuery(key, request.ReadOptions{R: k.R, Strict: k.Strict, Timeout: head.Timeout, NoValue: k.NoValue, Trace: head.Trace})
 		if err != nil {
 			return reply{err: err}
 		}

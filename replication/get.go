@@ -39,7 +39,7 @@ func (c *Coordinator) Get(ctx context.Context, bucket, key string, o request.Rea
 	}
 	defer release()
 	started := c.clock.Now()
-	q, err := c.newQuery(ctx, keyName{bucket, key}, o)
+	q, err := c.newQuery(keyName{bucket, key}, o)
 	if err != nil {
 		return request.Value{}, err
 	}
@@ -73,6 +73,9 @@ func (c *Coordinator) answer(ctx context.Context, q *query) (request.Value, erro
 func (c *Coordinator) read(ctx context.Context, q *query) (*found, error) {
 	for attempt := 0; ; attempt++ {
 		f, err := c.readOnce(ctx, q, attempt < maxStale)
+		if err == nil && q.bucket.Generation == 0 && f.object != nil {
+			err = c.learnBucket(ctx, q, f)
+		}
 		if !errors.Is(err, errStale) || attempt == maxStale {
 			return f, err
 		}
@@ -104,8 +107,8 @@ func (c *Coordinator) readOnce(ctx context.Context, q *query, again bool) (*foun
 	if err != nil {
 		return nil, c.quorumError(verbGet, q.key, r, r.results(q.place.doc, q.place.down), request.None, err)
 	}
-	f.object = f.join(q.bucket.Generation)
-	if !q.options.NoValue {
+	f.object = f.join(q.floor())
+	if !q.options.NoValue && q.bucket.Generation != 0 {
 		c.repair(q, f, digest)
 	}
 	return f, nil
@@ -119,7 +122,7 @@ func (c *Coordinator) readOwn(ctx context.Context, q *query, f *found) (causal.D
 		c.log.Error("local read", attrKey(q.key), attrErr(err))
 		return causal.Digest{}, refusal(err)
 	}
-	if object != nil && object.Generation < q.bucket.Generation {
+	if object != nil && object.Generation < q.floor() {
 		object = nil
 	}
 	f.own = object
@@ -224,7 +227,13 @@ func (c *Coordinator) readBeforeDelete(ctx context.Context, w *write) (nothing b
 	}
 	w.base = f.object
 	if f.object != nil {
+		if w.bucket.Generation == 0 {
+			return false, request.Receipt{}, errStale // the read has learned of the bucket
+		}
 		return false, request.Receipt{}, nil
+	}
+	if err := w.precondition(nil); err != nil {
+		return false, request.Receipt{}, err
 	}
 	answers := f.answers(q)
 	return true, request.Receipt{

@@ -62,23 +62,14 @@ func first(counts ...request.Count) request.Count {
 	return request.Default
 }
 
-// newQuery checks a get and resolves what it needs. A bucket is made last: a request
-// that is refused makes none.
-func (c *Coordinator) newQuery(ctx context.Context, key keyName, o request.ReadOptions) (*query, error) {
+// newQuery checks a get and resolves what it needs. A read makes no bucket: in one
+// that is not listed it finds nothing.
+func (c *Coordinator) newQuery(key keyName, o request.ReadOptions) (*query, error) {
 	if err := key.check(); err != nil {
 		return nil, err
 	}
 	q := &query{key: key, options: o}
-	if err := c.locateQuery(q); err != nil {
-		return nil, err
-	}
-	if q.bucket.Generation == 0 {
-		if err := c.makeBucket(ctx, key.bucket, q.knobs.timeout); err != nil {
-			return nil, err
-		}
-		return q, c.locateQuery(q)
-	}
-	return q, nil
+	return q, c.locateQuery(q)
 }
 
 // locateQuery takes what a get needs from the document held now: at its begin, and
@@ -116,10 +107,7 @@ func (c *Coordinator) newWrite(ctx context.Context, verb string, key keyName, va
 		if o.Context != "" { // of a read: the bucket exists, in a document that is not here yet
 			return nil, fmt.Errorf("%w: bucket %q, of which a context was read, is not known here", request.ErrNotReady, key.bucket)
 		}
-		if err := c.makeBucket(ctx, key.bucket, w.knobs.timeout); err != nil {
-			return nil, err
-		}
-		if err := c.locateWrite(w); err != nil {
+		if err := c.firstUse(ctx, w); err != nil {
 			return nil, err
 		}
 	}
@@ -128,6 +116,21 @@ func (c *Coordinator) newWrite(ctx context.Context, verb string, key keyName, va
 	}
 	c.identify(w)
 	return w, nil
+}
+
+// firstUse makes the bucket of a put that can be its first. Neither a delete nor a put
+// that wants a value to be there makes one.
+func (c *Coordinator) firstUse(ctx context.Context, w *write) error {
+	switch {
+	case w.delete:
+		return nil
+	case w.options.IfMatch != "":
+		return c.matchNothing(ctx, w)
+	}
+	if err := c.makeBucket(ctx, w.key.bucket, w.knobs.timeout); err != nil {
+		return err
+	}
+	return c.locateWrite(w)
 }
 
 // locateWrite is locateQuery for a put or delete.
@@ -152,7 +155,8 @@ func MaxValue(s ring.Settings) int64 {
 func (c *Coordinator) takeContext(w *write) error {
 	if w.options.Context == "" {
 		if w.bucket.RequireContext && !w.delete && w.options.IfNoneMatch != "*" {
-			return fmt.Errorf("%w: bucket %q wants the context of a read with every put", request.ErrContextRequired, w.key.bucket)
+			return fmt.Errorf("%w: %s wants the context of a read with every put, or If-None-Match: * where the key holds nothing",
+				request.ErrContextRequired, titled(w.bucket))
 		}
 		return nil
 	}

@@ -190,7 +190,7 @@ func TestAnObjectWithoutItsValuesIsNoMessage(t *testing.T) {
 	inCluster(t, 3, func(t *testing.T, c *cluster) {
 		key, p, _ := c.key(0)
 		for noValue, want := range map[bool]error{false: errMessage, true: nil} {
-			q, err := p[0].newQuery(t.Context(), keyName{"default", key}, request.ReadOptions{NoValue: noValue})
+			q, err := p[0].newQuery(keyName{"default", key}, request.ReadOptions{NoValue: noValue})
 			if err != nil {
 				t.Fatal(err)
 			}
