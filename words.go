@@ -71,6 +71,7 @@ var (
 	ErrBadKey          = request.ErrBadKey          // it is empty or too long
 	ErrBadBucket       = request.ErrBadBucket       // the name is none
 	ErrNoBucket        = request.ErrNoBucket        // it does not exist, and first use does not make it
+	ErrBucketExists    = request.ErrBucketExists    // and has another policy or other properties
 	ErrBadKnob         = request.ErrBadKnob         // an option contradicts another, or the cluster
 	ErrBadContext      = request.ErrBadContext      // it is damaged, or of another key
 	ErrBadValue        = request.ErrBadValue        // content type or metadata

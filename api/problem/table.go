@@ -59,6 +59,7 @@ func rows() []Row {
 		{ErrMethod, "method_not_allowed", http.StatusMethodNotAllowed, "The path does not have this method", "method", 0},
 		row(request.ErrNotFound, http.StatusNotFound, "The key holds nothing", ""),
 		row(request.ErrNoBucket, http.StatusNotFound, "The bucket does not exist", "bucket"),
+		row(request.ErrBucketExists, http.StatusConflict, "The bucket exists, and is another", "bucket"),
 		row(request.ErrPrecondition, http.StatusPreconditionFailed, "A condition does not hold", ""),
 		row(request.ErrContextRequired, http.StatusPreconditionRequired, "The bucket wants a context", "Henge-Context"),
 		row(request.ErrSiblingLimit, http.StatusConflict, "The key holds too many siblings", ""),

@@ -86,7 +86,7 @@ func TestARefusalThatKnowsItsOutcomeKeepsIt(t *testing.T) {
 
 func TestEverySentinelOfARequestHasARow(t *testing.T) {
 	for _, err := range []error{
-		request.ErrNotFound, request.ErrBadKey, request.ErrBadBucket, request.ErrNoBucket, request.ErrBadKnob,
+		request.ErrNotFound, request.ErrBadKey, request.ErrBadBucket, request.ErrNoBucket, request.ErrBadKnob, request.ErrBucketExists,
 		request.ErrBadContext, request.ErrBadValue, request.ErrTooLarge, request.ErrPrecondition, request.ErrContextRequired,
 		request.ErrSiblingLimit, request.ErrQuorum, request.ErrTimeout, request.ErrOverload, request.ErrNotReady,
 		request.ErrFull, request.ErrStoreFailed, request.ErrCorrupt, request.ErrClosed,

@@ -12,6 +12,7 @@ var codes = []struct {
 	{"bad_key", ErrBadKey},
 	{"bad_bucket", ErrBadBucket},
 	{"no_bucket", ErrNoBucket},
+	{"bucket_exists", ErrBucketExists},
 	{"bad_knob", ErrBadKnob},
 	{"bad_context", ErrBadContext},
 	{"bad_value", ErrBadValue},

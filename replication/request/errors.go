@@ -15,6 +15,7 @@ var (
 	ErrBadKey          = errors.New("bad key")
 	ErrBadBucket       = errors.New("bad bucket name")
 	ErrNoBucket        = errors.New("no such bucket")
+	ErrBucketExists    = errors.New("the bucket exists")
 	ErrBadKnob         = errors.New("bad knob")
 	ErrBadContext      = errors.New("bad context")
 	ErrBadValue        = errors.New("bad value") // content type, metadata, body
@@ -132,7 +133,7 @@ func OutcomeOf(err error) Outcome {
 
 // refusals are the sentinels that are returned only before any replica is asked.
 var refusals = []error{
-	ErrNotFound, ErrBadKey, ErrBadBucket, ErrNoBucket, ErrBadKnob, ErrBadContext, ErrBadValue, ErrTooLarge,
+	ErrNotFound, ErrBadKey, ErrBadBucket, ErrNoBucket, ErrBucketExists, ErrBadKnob, ErrBadContext, ErrBadValue, ErrTooLarge,
 	ErrPrecondition, ErrContextRequired, ErrSiblingLimit, ErrOverload, ErrNotReady, ErrFull, ErrClosed,
 }
 
@@ -158,7 +159,7 @@ func Retryable(err error) bool {
 
 // finals are the sentinels that the same request meets again, wherever it goes.
 var finals = []error{
-	ErrNotFound, ErrBadKey, ErrBadBucket, ErrNoBucket, ErrBadKnob, ErrBadContext, ErrBadValue, ErrTooLarge,
+	ErrNotFound, ErrBadKey, ErrBadBucket, ErrNoBucket, ErrBucketExists, ErrBadKnob, ErrBadContext, ErrBadValue, ErrTooLarge,
 	ErrPrecondition, ErrContextRequired, ErrSiblingLimit,
 }
 

@@ -78,6 +78,7 @@ var sentinels = []struct {
 }{
 	{request.ErrNotFound, NotFound},
 	{request.ErrNoBucket, NotFound},
+	{request.ErrBucketExists, Conflict},
 	{request.ErrPrecondition, Conflict},
 	{request.ErrContextRequired, Conflict},
 	{request.ErrSiblingLimit, Conflict},
