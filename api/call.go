@@ -54,6 +54,18 @@ func (c *call) handler() (verb, func() int) {
 		return verbCluster, c.status
 	case placeLayout:
 		return verbCluster, c.layout
+	case placeBuckets:
+		return verbAdmin, c.buckets
+	case placeBucket:
+		if c.r.Method == http.MethodPut {
+			return verbAdmin, c.putBucket
+		}
+		return verbAdmin, c.bucket
+	case placeSettings:
+		if c.r.Method == http.MethodPut {
+			return verbAdmin, c.putSettings
+		}
+		return verbAdmin, c.settings
 	case placeMetrics:
 		return verbProbe, c.plain(c.s.exporter)
 	case placePprof:

@@ -150,7 +150,10 @@ func templateOf(path string) (template string, params map[string]string) {
 	if !ok {
 		return path, nil
 	}
-	bucket, rest, _ := strings.Cut(rest, "/")
+	bucket, rest, inside := strings.Cut(rest, "/")
+	if !inside {
+		return "/v1/buckets/{bucket}", map[string]string{"bucket": bucket}
+	}
 	verb, key, hasKey := strings.Cut(rest, "/")
 	params = map[string]string{"bucket": bucket}
 	template = "/v1/buckets/{bucket}/" + verb

@@ -1,10 +1,13 @@
 // Package api serves a node over HTTP: the keys of buckets, what the cluster looks
 // like from here, and what operators ask of a process.
 //
+//	/v1/buckets                          GET     every bucket's properties
+//	/v1/buckets/{bucket}                 GET PUT one bucket's
 //	/v1/buckets/{bucket}/keys/{key}      GET HEAD PUT DELETE
 //	/v1/buckets/{bucket}/keys            GET     listing, one JSON record a line
 //	/v1/buckets/{bucket}/explain/{key}   GET     why a key is what it is
 //	/v1/cluster                          GET     members, health, hints
+//	/v1/cluster/settings                 GET PUT
 //	/v1/cluster/layout                   GET     who holds which partition
 //	/metrics /livez /readyz /openapi.yaml        and /debug/pprof/ when asked for
 //

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"net/http"
 	"net/http/httptest"
@@ -79,6 +80,9 @@ type scripted struct {
 	entries []request.Entry
 	before  func() // of a scan
 
+	made     ring.Bucket // the one bucket that there is
+	settings ring.Settings
+
 	bucket, key string
 	data        []byte
 	read        request.ReadOptions
@@ -135,6 +139,37 @@ func (s *scripted) Explain(_ context.Context, bucket, key string) (request.Expla
 func (s *scripted) Status(context.Context) request.Status {
 	return request.Status{Node: 1, Name: "n1", Waiting: "the document"}
 }
+func (s *scripted) Buckets() ([]ring.Bucket, error) { return []ring.Bucket{s.made}, s.err }
+
+func (s *scripted) Bucket(name string) (ring.Bucket, error) {
+	s.bucket = name
+	return s.made, s.err
+}
+
+func (s *scripted) CreateBucket(_ context.Context, b ring.Bucket) (ring.Bucket, error) {
+	s.calls++
+	s.made = b
+	return b, s.err
+}
+
+func (s *scripted) SetBucket(_ context.Context, name string, change func(ring.Bucket) (ring.Bucket, error)) (ring.Bucket, error) {
+	s.bucket = name
+	if s.made.Name != name && s.err == nil {
+		return ring.Bucket{}, request.ErrNoBucket
+	}
+	s.calls++
+	b, err := change(s.made)
+	return b, errors.Join(err, s.err)
+}
+
+func (s *scripted) Settings() (ring.Settings, error) { return s.settings, s.err }
+
+func (s *scripted) SetSettings(_ context.Context, change func(ring.Settings) (ring.Settings, error)) (ring.Settings, error) {
+	s.calls++
+	next, err := change(s.settings)
+	return next, errors.Join(err, s.err)
+}
+
 func (s *scripted) Layout() request.Layout { return s.layout }
 func (s *scripted) Ready() error           { return s.err }
 

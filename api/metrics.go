@@ -21,6 +21,7 @@ const (
 	verbScan    verb = "scan"
 	verbExplain verb = "explain"
 	verbCluster verb = "cluster" // status and layout
+	verbAdmin   verb = "admin"   // buckets, settings, changes of the layout
 	verbProbe   verb = "probe"   // operators and their machines
 	verbNone    verb = "none"    // no such path or method
 )

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/ring"
 )
 
 // Keys serves the requests of all buckets. replication.Coordinator is one.
@@ -20,11 +21,17 @@ type Keys interface {
 	Scan(ctx context.Context, bucket string, o request.ScanOptions) iter.Seq2[request.Entry, error]
 }
 
-// Admin tells about the node and its cluster. replication.Coordinator is one.
+// Admin tells about the node and its cluster, and changes what is decided for it. replication.Coordinator is one.
 type Admin interface {
 	Explain(ctx context.Context, bucket, key string) (request.Explanation, error)
 	Status(ctx context.Context) request.Status
 	Layout() request.Layout
+	Buckets() ([]ring.Bucket, error)
+	Bucket(name string) (ring.Bucket, error)
+	CreateBucket(ctx context.Context, b ring.Bucket) (ring.Bucket, error)
+	SetBucket(ctx context.Context, name string, change func(ring.Bucket) (ring.Bucket, error)) (ring.Bucket, error)
+	Settings() (ring.Settings, error)
+	SetSettings(ctx context.Context, change func(ring.Settings) (ring.Settings, error)) (ring.Settings, error)
 	Ready() error // nil, or what the node is waiting for
 }
 

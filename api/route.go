@@ -21,6 +21,9 @@ const (
 	placeExplain
 	placeStatus
 	placeLayout
+	placeBuckets
+	placeBucket
+	placeSettings
 	placeMetrics
 	placeLive
 	placeReady
@@ -47,12 +50,16 @@ type route struct {
 
 // parseRoute reads an escaped path as it was sent.
 func parseRoute(escaped string) (route, error) {
-	if rest, ok := strings.CutPrefix(escaped, wire.Buckets); ok {
+	if rest, ok := strings.CutPrefix(escaped, wire.InBuckets); ok {
 		return parseBucketRoute(rest)
 	}
 	switch escaped {
 	case wire.Cluster:
 		return route{place: placeStatus}, nil
+	case wire.AllBuckets:
+		return route{place: placeBuckets}, nil
+	case wire.ClusterSettings:
+		return route{place: placeSettings}, nil
 	case wire.Layout:
 		return route{place: placeLayout}, nil
 	case pathMetrics:
@@ -74,10 +81,12 @@ func noRoute(escaped string) error { return fmt.Errorf("%w: %s", problem.ErrNoRo
 
 // parseBucketRoute reads what follows /v1/buckets/.
 func parseBucketRoute(rest string) (route, error) {
-	escapedBucket, rest, _ := strings.Cut(rest, "/")
+	escapedBucket, rest, inside := strings.Cut(rest, "/")
 	verb, escapedKey, hasKey := strings.Cut(rest, "/")
 	r := route{}
 	switch {
+	case !inside && escapedBucket != "":
+		r.place = placeBucket
 	case verb == "keys" && hasKey:
 		r.place = placeKey
 	case verb == "keys":
@@ -85,7 +94,7 @@ func parseBucketRoute(rest string) (route, error) {
 	case verb == "explain" && hasKey:
 		r.place = placeExplain
 	default:
-		return route{}, noRoute(wire.Buckets + escapedBucket + "/" + rest)
+		return route{}, noRoute(wire.InBuckets + escapedBucket + "/" + rest)
 	}
 	bucket, err := url.PathUnescape(escapedBucket)
 	if err != nil {
@@ -122,6 +131,8 @@ func (p place) allowed() []string {
 		return []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete}
 	case placeList, placeExplain:
 		return []string{http.MethodGet}
+	case placeBucket, placeSettings:
+		return []string{http.MethodGet, http.MethodHead, http.MethodPut}
 	case placePprof:
 		return []string{http.MethodGet, http.MethodHead, http.MethodPost}
 	}

@@ -4,9 +4,11 @@ import "net/url"
 
 // The paths of the interface.
 const (
-	Buckets = "/v1/buckets/"
-	Cluster = "/v1/cluster"
-	Layout  = "/v1/cluster/layout"
+	AllBuckets      = "/v1/buckets"
+	InBuckets       = "/v1/buckets/" // a bucket follows
+	Cluster         = "/v1/cluster"
+	ClusterSettings = "/v1/cluster/settings"
+	Layout          = "/v1/cluster/layout"
 )
 
 // KeyPath is where a key is, as a path and as its escaped form: a slash of the key
@@ -19,6 +21,11 @@ func ExplainPath(bucket, key string) (path, raw string) { return under(bucket, "
 // ListPath is where a bucket's keys are listed.
 func ListPath(bucket string) (path, raw string) { return under(bucket, "/keys", "") }
 
+// BucketPath is where a bucket's properties are.
+func BucketPath(bucket string) (path, raw string) {
+	return InBuckets + bucket, InBuckets + url.PathEscape(bucket)
+}
+
 func under(bucket, middle, key string) (path, raw string) {
-	return Buckets + bucket + middle + key, Buckets + url.PathEscape(bucket) + middle + url.PathEscape(key)
+	return InBuckets + bucket + middle + key, InBuckets + url.PathEscape(bucket) + middle + url.PathEscape(key)
 }

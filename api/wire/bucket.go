@@ -1,0 +1,93 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/ring"
+)
+
+// Bucket is a bucket's properties as JSON. Counts are words or numbers, as in the query
+// of a request; "default" is the cluster's.
+type Bucket struct {
+	Name           string `json:"name"`
+	Generation     uint64 `json:"generation"` // the document version that made it
+	Policy         string `json:"policy"`     // siblings or lww, for its life
+	Owner          string `json:"owner"`
+	R              string `json:"r"`
+	W              string `json:"w"`
+	Strict         bool   `json:"strict"`
+	Sync           bool   `json:"sync"`
+	RequireContext bool   `json:"require_context"`
+}
+
+// Buckets is a listing of all of them, by name.
+type Buckets struct {
+	Buckets []Bucket `json:"buckets"`
+}
+
+// BucketOf is what of a bucket is sent.
+func BucketOf(b ring.Bucket) Bucket {
+	return Bucket{
+		Name: b.Name, Generation: b.Generation, Policy: b.Policy, Owner: b.Owner,
+		R: request.Count(b.R).String(), W: request.Count(b.W).String(),
+		Strict: b.Strict, Sync: !b.Unsynced, RequireContext: b.RequireContext,
+	}
+}
+
+// BucketChange says what a bucket shall be. What is nil stays as it is, or is the
+// default of a bucket that is made.
+type BucketChange struct {
+	Policy         *string `json:"policy,omitempty"` // of a bucket that exists: what it has
+	Owner          *string `json:"owner,omitempty"`
+	R              *string `json:"r,omitempty"`
+	W              *string `json:"w,omitempty"`
+	Strict         *bool   `json:"strict,omitempty"`
+	Sync           *bool   `json:"sync,omitempty"`
+	RequireContext *bool   `json:"require_context,omitempty"`
+}
+
+// Apply is b with the change made. It fails with request.ErrBadValue for what is no
+// policy and no count.
+func (c BucketChange) Apply(b ring.Bucket) (ring.Bucket, error) {
+	if c.Policy != nil {
+		if *c.Policy != ring.PolicySiblings && *c.Policy != ring.PolicyLWW {
+			return b, fmt.Errorf("%w: policy %q: want %s or %s", request.ErrBadValue, *c.Policy, ring.PolicySiblings, ring.PolicyLWW)
+		}
+		b.Policy = *c.Policy
+	}
+	set(&b.Owner, c.Owner)
+	set(&b.Strict, c.Strict)
+	set(&b.RequireContext, c.RequireContext)
+	if c.Sync != nil {
+		b.Unsynced = !*c.Sync
+	}
+	if err := setCount("r", &b.R, c.R); err != nil {
+		return b, err
+	}
+	return b, setCount("w", &b.W, c.W)
+}
+
+// set makes a change where one is asked for.
+func set[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// setCount is set for a count.
+func setCount(name string, to *int, from *string) error {
+	if from == nil {
+		return nil
+	}
+	if *from == request.Default.String() {
+		*to = int(request.Default)
+		return nil
+	}
+	n, err := request.ParseCount(*from)
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w, or default", request.ErrBadValue, name, err)
+	}
+	*to = int(n)
+	return nil
+}
