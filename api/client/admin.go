@@ -41,6 +41,107 @@ func (c *Client) Explain(ctx context.Context, bucket, key string) (request.Expla
 	return explanation.Request(), nil
 }
 
+// Buckets lists every bucket with its properties, by name.
+func (c *Client) Buckets(ctx context.Context) ([]BucketProperties, error) {
+	var listing wire.Buckets
+	err := c.show(ctx, &operation{verb: "buckets", path: wire.AllBuckets, raw: wire.AllBuckets}, &listing)
+	return listing.Buckets, err
+}
+
+// BucketProperties tells what a bucket is. It fails with request.ErrNoBucket where
+// there is none of this name.
+func (c *Client) BucketProperties(ctx context.Context, name string) (BucketProperties, error) {
+	var b BucketProperties
+	op, err := bucketOperation("bucket", name)
+	if err == nil {
+		err = c.show(ctx, op, &b)
+	}
+	return b, err
+}
+
+// CreateBucket makes a bucket and returns it. Making one that is there and equal is no
+// error; one that differs in anything is request.ErrBucketExists.
+func (c *Client) CreateBucket(ctx context.Context, name string, p BucketChange) (BucketProperties, error) {
+	return c.putBucket(ctx, "create bucket", name, "If-None-Match", p)
+}
+
+// SetBucket changes a bucket and returns it. It fails with request.ErrNoBucket where
+// there is none, and with request.ErrBucketExists for another policy.
+func (c *Client) SetBucket(ctx context.Context, name string, p BucketChange) (BucketProperties, error) {
+	return c.putBucket(ctx, "set bucket", name, "If-Match", p)
+}
+
+func (c *Client) putBucket(ctx context.Context, verb, name, condition string, p BucketChange) (BucketProperties, error) {
+	var b BucketProperties
+	op, err := bucketOperation(verb, name)
+	if err != nil {
+		return b, err
+	}
+	op.method, op.header = http.MethodPut, http.Header{condition: {"*"}}
+	return b, c.edit(ctx, op, p, &b)
+}
+
+func bucketOperation(verb, name string) (*operation, error) {
+	if err := request.CheckBucket(name); err != nil {
+		return nil, err
+	}
+	op := &operation{verb: verb, bucket: name}
+	op.path, op.raw = wire.BucketPath(name)
+	return op, nil
+}
+
+// Settings tells the cluster's own settings.
+func (c *Client) Settings(ctx context.Context) (Settings, error) {
+	var s Settings
+	err := c.show(ctx, &operation{verb: "settings", path: wire.ClusterSettings, raw: wire.ClusterSettings}, &s)
+	return s, err
+}
+
+// SetSettings changes the cluster's settings and returns them.
+func (c *Client) SetSettings(ctx context.Context, change SettingsChange) (Settings, error) {
+	var s Settings
+	op := &operation{verb: "set settings", method: http.MethodPut, path: wire.ClusterSettings, raw: wire.ClusterSettings}
+	return s, c.edit(ctx, op, change, &s)
+}
+
+// BucketProperties are what a bucket is.
+type BucketProperties = wire.Bucket
+
+// BucketChange says what a bucket shall be; what is nil stays as it is.
+type BucketChange = wire.BucketChange
+
+// Settings are the cluster's own.
+type Settings = wire.Settings
+
+// SettingsChange says what the settings shall be; what is nil stays as it is.
+type SettingsChange = wire.SettingsChange
+
+// edit sends a document and reads the answer into another, unless it is nil. Every edit
+// may be sent again: a node that finds it decided says so.
+func (c *Client) edit(ctx context.Context, op *operation, document, into any) error {
+	if document != nil {
+		body, err := json.Marshal(document)
+		if err != nil {
+			return fmt.Errorf("%s: %w", op.verb, err)
+		}
+		if op.header == nil {
+			op.header = http.Header{}
+		}
+		op.body = body
+		op.header["Content-Type"] = []string{"application/json"}
+	}
+	op.write = true
+	op.patience = c.timeout / 2 // the voters may have to settle others first
+	r, err := c.do(ctx, op)
+	if err != nil || into == nil {
+		return err
+	}
+	if err := json.Unmarshal(r.body, into); err != nil {
+		return fmt.Errorf("%s: %w: %w", op.verb, errAnswer, err)
+	}
+	return nil
+}
+
 // show reads a document.
 func (c *Client) show(ctx context.Context, op *operation, into any) error {
 	op.method = http.MethodGet

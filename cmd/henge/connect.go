@@ -13,6 +13,7 @@ import (
 
 	"github.com/hengedb/henge/api/client"
 	"github.com/hengedb/henge/cmd/henge/internal/exit"
+	"github.com/hengedb/henge/replication/request"
 )
 
 // defaultURL is where the first node of a cluster on this machine answers.
@@ -61,9 +62,19 @@ func (t *bucketTarget) connectBucket() (*client.Bucket, error) {
 // completionTimeout bounds how long a shell waits for a cluster's answer.
 const completionTimeout = 500 * time.Millisecond
 
-// completeBucket asks the cluster which buckets there are; a cluster that does
-// not answer completes nothing.
+// completeBucket completes the flag.
 func (t *bucketTarget) completeBucket(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return t.completeBuckets(cmd)
+}
+
+// completeBuckets asks the cluster which buckets there are.
+func (t *target) completeBuckets(cmd *cobra.Command) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return t.completeStatus(cmd, func(s request.Status) []string { return s.Buckets })
+}
+
+// completeStatus asks the cluster for its status, of which of picks the words; a
+// cluster that does not answer completes nothing.
+func (t *target) completeStatus(cmd *cobra.Command, of func(request.Status) []string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
 	// The shell's question runs no command, so nothing has read the settings yet.
@@ -78,7 +89,7 @@ func (t *bucketTarget) completeBucket(cmd *cobra.Command, _ []string, _ string) 
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	return status.Buckets, cobra.ShellCompDirectiveNoFileComp
+	return of(status), cobra.ShellCompDirectiveNoFileComp
 }
 
 // reworded puts the error of a call that no node answered in words for a person: each
