@@ -189,7 +189,7 @@ func (n *Node) begin(peers []ring.Peer) {
 	doc, err := ring.First(ring.FirstOptions{
 		Cluster: n.draw(), Secret: []byte(n.draw()), EraRandom: n.rand(),
 		Partitions: n.o.Partitions, Replicas: n.o.Replicas, Members: members,
-		Settings: ring.Settings{AutoBuckets: true},
+		Settings: ring.Settings{AutoBuckets: true, AutoJoin: n.o.AutoJoin},
 	})
 	if err != nil {
 		n.log.Warn("the cluster cannot be begun with these members", slog.Int("members", len(members)), slog.String("error", err.Error()))

@@ -37,6 +37,11 @@ type Options struct {
 	Init   bool
 	Expect int // 0 is 1
 
+	// AutoJoin has a new cluster take in nodes that find it by themselves: the first
+	// value of its setting auto_join, which can be changed at any time. It matters only
+	// to the node that begins the cluster.
+	AutoJoin bool
+
 	// Partitions is Q, a power of two, at least 8 for each node expected, fixed for
 	// the cluster's life; 0 is 256. Replicas is N; 0 is 3. Both matter only to the
 	// node that begins the cluster.

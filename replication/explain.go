@@ -48,7 +48,7 @@ func (c *Coordinator) Explain(ctx context.Context, bucket, key string) (request.
 	for _, id := range nodes {
 		m, _ := doc.Member(id)
 		e.Preference = append(e.Preference, request.PreferenceNode{
-			Node: id, Name: nameOf(doc, id), Zone: m.Zone, Role: q.place.role(id), Health: c.healthWord(id),
+			Node: id, Name: nameOf(doc, id), Zone: m.Zone, Weight: m.Weight, Role: q.place.role(id), Health: c.healthWord(id),
 		})
 	}
 	seen := c.inspectAll(ctx, q, nodes)

@@ -47,7 +47,7 @@ func (c *Coordinator) Status(context.Context) request.Status {
 // since the document was decided.
 func (c *Coordinator) memberStatus(doc *ring.Document, m ring.Member, partitions int) request.MemberStatus {
 	status := request.MemberStatus{
-		ID: m.ID, Name: m.Name, Zone: m.Zone, HTTP: m.HTTP, RPC: m.RPC,
+		ID: m.ID, Name: m.Name, Zone: m.Zone, Weight: m.Weight, HTTP: m.HTTP, RPC: m.RPC,
 		Health: c.healthWord(m.ID), Partitions: partitions,
 	}
 	if m.ID == c.self {

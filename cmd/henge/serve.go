@@ -71,6 +71,7 @@ func (f *serveFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.o.Gossip, "gossip", "127.0.0.1:7422", "listen here (TCP and UDP) for other nodes' gossip")
 	flags.BoolVar(&f.o.Init, "init", false, "begin a new cluster with this node, once --expect nodes are here")
 	flags.IntVar(&f.o.Expect, "expect", 1, "how many nodes a new cluster begins with; with --init")
+	flags.BoolVar(&f.o.AutoJoin, "auto-join", false, "a new cluster takes in nodes that find it by themselves; later: henge settings set auto_join=on")
 	flags.StringSliceVar(&f.o.Join, "join", nil, "the gossip address of a node to join; may be repeated")
 	flags.IntVar(&f.o.Partitions, "partitions", 0, "how many partitions a new cluster has, for ever: a power of two (default 256)")
 	flags.IntVar(&f.o.Replicas, "replicas", 0, "how many replicas a new cluster keeps of each key (default 3)")

@@ -65,10 +65,16 @@ func TestServeServesUntilASignalAndDrains(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	dir := filepath.Join(t.TempDir(), "new")
-	logs, done := starter(ctx, strings.NewReader(""), append(loopback(dir), "--init", "--name", "a")...)
+	logs, done := starter(ctx, strings.NewReader(""), append(loopback(dir), "--init", "--auto-join", "--name", "a")...)
 	url := "http://" + logged(t, logs, "node is ready", "http")
 	s := shell{t: t, url: url}
 	s.sh(exit.OK, "put", "k", "v")
+	var settings struct {
+		AutoJoin bool `json:"auto_join"`
+	}
+	if s.json(&settings, "settings", "show"); !settings.AutoJoin {
+		t.Error("the cluster was begun with --auto-join, and has it off")
+	}
 	cancel(exit.ErrInterrupted)
 	if code := <-done; code != exit.OK {
 		t.Errorf("exit code %d after a signal, want 0", code)

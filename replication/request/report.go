@@ -28,6 +28,7 @@ type MemberStatus struct {
 	ID         ring.NodeID `json:"id"`
 	Name       string      `json:"name"`
 	Zone       string      `json:"zone,omitempty"`
+	Weight     int         `json:"weight"` // its share of the partitions beside others'; 100 is usual
 	HTTP       string      `json:"http,omitempty"`
 	RPC        string      `json:"rpc"`
 	Health     string      `json:"health"`           // up, down, or leaving
@@ -68,6 +69,7 @@ type PreferenceNode struct {
 	Node   ring.NodeID `json:"node"`
 	Name   string      `json:"name"`
 	Zone   string      `json:"zone,omitempty"`
+	Weight int         `json:"weight"`
 	Role   Role        `json:"role"`
 	Health string      `json:"health"`
 }

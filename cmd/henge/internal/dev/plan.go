@@ -72,7 +72,7 @@ func (o Options) serveArgs(i int, nodes []Node) []string {
 		"--http", n.HTTP, "--rpc", n.RPC, "--gossip", n.Gossip,
 	}
 	if i == 0 {
-		args = append(args, "--init", "--expect", strconv.Itoa(o.Nodes))
+		args = append(args, "--init", "--expect", strconv.Itoa(o.Nodes), "--auto-join")
 	}
 	for _, seed := range nodes[:i] {
 		args = append(args, "--join", seed.Gossip)

@@ -57,7 +57,7 @@ func options(dir string) Options {
 
 func TestTheServeLinesStartTheSameCluster(t *testing.T) {
 	want := []string{
-		"/usr/bin/henge serve --data '/tmp/my cluster/n1/data' --name n1 --zone z1 --http 127.0.0.1:7420 --rpc 127.0.0.1:7421 --gossip 127.0.0.1:7422 --init --expect 3 --local-gossip",
+		"/usr/bin/henge serve --data '/tmp/my cluster/n1/data' --name n1 --zone z1 --http 127.0.0.1:7420 --rpc 127.0.0.1:7421 --gossip 127.0.0.1:7422 --init --expect 3 --auto-join --local-gossip",
 		"/usr/bin/henge serve --data '/tmp/my cluster/n2/data' --name n2 --zone z2 --http 127.0.0.1:7430 --rpc 127.0.0.1:7431 --gossip 127.0.0.1:7432 --join 127.0.0.1:7422 --local-gossip",
 		"/usr/bin/henge serve --data '/tmp/my cluster/n3/data' --name n3 --zone z3 --http 127.0.0.1:7440 --rpc 127.0.0.1:7441 --gossip 127.0.0.1:7442 --join 127.0.0.1:7422 --join 127.0.0.1:7432 --local-gossip",
 	}

@@ -36,9 +36,9 @@ func Explanation(w io.Writer, e request.Explanation) error {
 }
 
 func preference(e request.Explanation) [][]string {
-	rows := [][]string{{"#", "NAME", "ZONE", "ROLE", "HEALTH", "ID"}}
+	rows := [][]string{{"#", "NAME", "ZONE", "WEIGHT", "ROLE", "HEALTH", "ID"}}
 	for i, n := range e.Preference {
-		rows = append(rows, []string{fmt.Sprint(i + 1), n.Name, orDash(n.Zone), string(n.Role), n.Health, n.Node.String()})
+		rows = append(rows, []string{fmt.Sprint(i + 1), n.Name, orDash(n.Zone), fmt.Sprint(n.Weight), string(n.Role), n.Health, n.Node.String()})
 	}
 	return rows
 }

@@ -44,10 +44,10 @@ func status() Status {
 		Node: 1, Name: "n1", Version: "v1", Cluster: "c1", Document: name, Ready: true, Replicas: 3, Parts: 256,
 		Buckets: []string{"default", "b"}, Alarms: []string{"clock is off by 3s"},
 		Members: []request.MemberStatus{
-			{ID: 1, Name: "n1", Zone: "z1", HTTP: "127.0.0.1:7420", Health: "up", Document: name, Partitions: 256},
-			{ID: 2, Name: "n2", Zone: "z2", HTTP: "127.0.0.1:7430", Health: "up", Document: name, Partitions: 256},
-			{ID: 3, Name: "n3", HTTP: "127.0.0.1:7440", Health: "down", Reason: "connection refused", Partitions: 256},
-			{ID: 4, Name: "n4", Health: "up", Document: name},
+			{ID: 1, Name: "n1", Zone: "z1", Weight: 100, HTTP: "127.0.0.1:7420", Health: "up", Document: name, Partitions: 256},
+			{ID: 2, Name: "n2", Zone: "z2", Weight: 250, HTTP: "127.0.0.1:7430", Health: "up", Document: name, Partitions: 256},
+			{ID: 3, Name: "n3", Weight: 100, HTTP: "127.0.0.1:7440", Health: "down", Reason: "connection refused", Partitions: 256},
+			{ID: 4, Name: "n4", Weight: 100, Health: "up", Document: name},
 		},
 		Hints: request.HintStatus{Count: 12, Oldest: 90 * time.Second, Targets: []request.HintTarget{{Node: 3, Name: "n3", Count: 12}}},
 	}
@@ -71,9 +71,9 @@ func explanation() request.Explanation {
 	return request.Explanation{
 		Bucket: "default", Key: "stone", Position: "00ff00ff00ff00ff", Partition: 7, Segment: 9, Document: ring.Name{Version: 3},
 		Preference: []request.PreferenceNode{
-			{Node: 1, Name: "n1", Zone: "z1", Role: request.Primary, Health: "up"},
-			{Node: 2, Name: "n2", Zone: "z2", Role: request.Primary, Health: "down"},
-			{Node: 3, Name: "n3", Role: request.Fallback, Health: "up"},
+			{Node: 1, Name: "n1", Zone: "z1", Weight: 100, Role: request.Primary, Health: "up"},
+			{Node: 2, Name: "n2", Zone: "z2", Weight: 250, Role: request.Primary, Health: "down"},
+			{Node: 3, Name: "n3", Weight: 100, Role: request.Fallback, Health: "up"},
 		},
 		Replicas: []request.ReplicaState{
 			{Node: 1, Name: "n1", Role: request.Primary, Result: request.ResultOK, Digest: "d1", Siblings: []request.SiblingState{

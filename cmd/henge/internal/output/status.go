@@ -46,14 +46,14 @@ func (s Status) Human(w io.Writer) error {
 // members is the table of members: health as seen from the first node, readiness
 // as each says itself.
 func (s Status) members() [][]string {
-	rows := [][]string{{"NAME", "ZONE", "HEALTH", "READY", "HTTP", "PARTITIONS", "DOCUMENT", "ID"}}
+	rows := [][]string{{"NAME", "ZONE", "WEIGHT", "HEALTH", "READY", "HTTP", "PARTITIONS", "DOCUMENT", "ID"}}
 	for _, m := range s.Views[0].Status.Members {
 		health := m.Health
 		if m.Reason != "" {
 			health += " (" + m.Reason + ")"
 		}
 		rows = append(rows, []string{
-			m.Name, orDash(m.Zone), health, s.ready(m.Name), orDash(m.HTTP), fmt.Sprint(m.Partitions), document(m.Document), m.ID.String(),
+			m.Name, orDash(m.Zone), fmt.Sprint(m.Weight), health, s.ready(m.Name), orDash(m.HTTP), fmt.Sprint(m.Partitions), document(m.Document), m.ID.String(),
 		})
 	}
 	return rows
