@@ -87,6 +87,7 @@ func TestARefusalThatKnowsItsOutcomeKeepsIt(t *testing.T) {
 func TestEverySentinelOfARequestHasARow(t *testing.T) {
 	for _, err := range []error{
 		request.ErrNotFound, request.ErrBadKey, request.ErrBadBucket, request.ErrNoBucket, request.ErrBadKnob, request.ErrBucketExists,
+		request.ErrNoNode, request.ErrChanging, request.ErrNoChange, request.ErrStalePlan, request.ErrUnsafe,
 		request.ErrBadContext, request.ErrBadValue, request.ErrTooLarge, request.ErrPrecondition, request.ErrContextRequired,
 		request.ErrSiblingLimit, request.ErrQuorum, request.ErrTimeout, request.ErrOverload, request.ErrNotReady,
 		request.ErrFull, request.ErrStoreFailed, request.ErrCorrupt, request.ErrClosed,

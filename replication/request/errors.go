@@ -16,6 +16,11 @@ var (
 	ErrBadBucket       = errors.New("bad bucket name")
 	ErrNoBucket        = errors.New("no such bucket")
 	ErrBucketExists    = errors.New("the bucket exists")
+	ErrNoNode          = errors.New("no such node")
+	ErrChanging        = errors.New("a layout change is in flight")
+	ErrNoChange        = errors.New("no layout change is in flight")
+	ErrStalePlan       = errors.New("the plan is not the staged one any more")
+	ErrUnsafe          = errors.New("the change would break what is promised")
 	ErrBadKnob         = errors.New("bad knob")
 	ErrBadContext      = errors.New("bad context")
 	ErrBadValue        = errors.New("bad value") // content type, metadata, body
@@ -133,7 +138,8 @@ func OutcomeOf(err error) Outcome {
 
 // refusals are the sentinels that are returned only before any replica is asked.
 var refusals = []error{
-	ErrNotFound, ErrBadKey, ErrBadBucket, ErrNoBucket, ErrBucketExists, ErrBadKnob, ErrBadContext, ErrBadValue, ErrTooLarge,
+	ErrNotFound, ErrBadKey, ErrBadBucket, ErrNoBucket, ErrBucketExists, ErrNoNode, ErrChanging, ErrNoChange, ErrStalePlan, ErrUnsafe,
+	ErrBadKnob, ErrBadContext, ErrBadValue, ErrTooLarge,
 	ErrPrecondition, ErrContextRequired, ErrSiblingLimit, ErrOverload, ErrNotReady, ErrFull, ErrClosed,
 }
 
@@ -159,7 +165,8 @@ func Retryable(err error) bool {
 
 // finals are the sentinels that the same request meets again, wherever it goes.
 var finals = []error{
-	ErrNotFound, ErrBadKey, ErrBadBucket, ErrNoBucket, ErrBucketExists, ErrBadKnob, ErrBadContext, ErrBadValue, ErrTooLarge,
+	ErrNotFound, ErrBadKey, ErrBadBucket, ErrNoBucket, ErrBucketExists, ErrNoNode, ErrChanging, ErrNoChange, ErrStalePlan, ErrUnsafe,
+	ErrBadKnob, ErrBadContext, ErrBadValue, ErrTooLarge,
 	ErrPrecondition, ErrContextRequired, ErrSiblingLimit,
 }
 

@@ -122,6 +122,9 @@ type Layout struct {
 	Partitions int          `json:"partitions"`
 	Nodes      []LayoutNode `json:"nodes"`
 	Replicas   [][]int      `json:"replicas"` // for each partition: indexes into Nodes
+
+	Staged []LayoutStep  `json:"staged,omitempty"` // asked for, not applied
+	Change *ChangeStatus `json:"change,omitempty"` // in flight; nil is none
 }
 
 // LayoutNode is one member of a Layout.

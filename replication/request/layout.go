@@ -1,0 +1,80 @@
+package request
+
+import (
+	"time"
+
+	"github.com/hengedb/henge/ring"
+)
+
+// LayoutStep is one part of a layout change, as a person asks for it. Nodes are named
+// by their id or by their name, where one node only has it.
+type LayoutStep struct {
+	Verb   ring.Verb `json:"verb"`
+	Node   string    `json:"node"`             // whom it is about
+	With   string    `json:"with,omitempty"`   // of replace: who comes
+	Expel  bool      `json:"expel,omitempty"`  // of remove and replace: it is dead, and hands nothing over
+	Weight int       `json:"weight,omitempty"` // of add, replace and set; 0 leaves it
+	Zone   *string   `json:"zone,omitempty"`   // of add, replace and set; nil leaves it
+}
+
+// Plan is what the staged steps would do, before anything is done.
+type Plan struct {
+	Hash           string        `json:"hash"`       // names exactly this plan: Apply takes it
+	Document       ring.Name     `json:"document"`   // that it starts from
+	Steps          []LayoutStep  `json:"steps"`      // staged
+	Nodes          []PlanNode    `json:"nodes"`      // members before and after, by name
+	Partitions     int           `json:"partitions"` // whose replicas change
+	Moves          int           `json:"moves"`      // partition-replicas that are copied
+	Bytes          int64         `json:"bytes"`      // that are copied, as far as known
+	Time           time.Duration `json:"time_ns"`    // at the present throttle
+	Before         Balance       `json:"before"`
+	After          Balance       `json:"after"`
+	LowestReplicas int           `json:"lowest_replicas"` // of any partition, on the way, that are up
+	LowestZones    int           `json:"lowest_zones"`    // of any partition, on the way
+	Survives       bool          `json:"survives"`        // afterwards a majority of the members is there with one dead
+	Warnings       []string      `json:"warnings,omitempty"`
+}
+
+// PlanNode is what a plan means to one node. Bytes are estimates.
+type PlanNode struct {
+	ID       ring.NodeID `json:"id"`
+	Name     string      `json:"name"`
+	Zone     string      `json:"zone,omitempty"`
+	Weight   int         `json:"weight"`
+	Going    ring.Going  `json:"going,omitempty"`
+	Before   int         `json:"before"` // partitions that it is a replica of
+	After    int         `json:"after"`
+	Gains    int         `json:"gains"`
+	Loses    int         `json:"loses"`
+	BytesIn  int64       `json:"bytes_in"`
+	BytesOut int64       `json:"bytes_out"`
+	Free     int64       `json:"free,omitempty"` // bytes of its disk; 0 is not known
+}
+
+// Balance is how far nodes are from their weighted share, in partitions.
+type Balance struct {
+	Low  float64 `json:"low"`  // the node that has least beside its share; 0 or less
+	High float64 `json:"high"` // the node that has most
+}
+
+// ChangeStatus is how far a layout change is.
+type ChangeStatus struct {
+	Applied    uint64             `json:"applied"` // the document version that began it
+	Steps      []LayoutStep       `json:"steps"`
+	Paused     bool               `json:"paused,omitempty"`
+	Partitions int                `json:"partitions"` // that it changes
+	Phases     map[ring.Phase]int `json:"phases"`     // how many of them are in each; "" are done
+	Nodes      []ChangeNode       `json:"nodes"`
+	Waiting    []string           `json:"waiting,omitempty"` // what holds it up, in words
+}
+
+// ChangeNode is one node's part in a change that is under way.
+type ChangeNode struct {
+	ID         ring.NodeID `json:"id"`
+	Name       string      `json:"name"`
+	Going      ring.Going  `json:"going,omitempty"`
+	Partitions int         `json:"partitions"` // that it gains or hands over
+	Done       int         `json:"done"`
+	Bytes      int64       `json:"bytes"` // to move, as far as known; 0 is not known
+	Moved      int64       `json:"moved"`
+}
