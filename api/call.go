@@ -54,18 +54,6 @@ func (c *call) handler() (verb, func() int) {
 		return verbCluster, c.status
 	case placeLayout:
 		return verbCluster, c.layout
-	case placeBuckets:
-		return verbAdmin, c.buckets
-	case placeBucket:
-		if c.r.Method == http.MethodPut {
-			return verbAdmin, c.putBucket
-		}
-		return verbAdmin, c.bucket
-	case placeSettings:
-		if c.r.Method == http.MethodPut {
-			return verbAdmin, c.putSettings
-		}
-		return verbAdmin, c.settings
 	case placeMetrics:
 		return verbProbe, c.plain(c.s.exporter)
 	case placePprof:
@@ -74,8 +62,30 @@ func (c *call) handler() (verb, func() int) {
 		return verbProbe, c.ready
 	case placeContract:
 		return verbProbe, c.contract
+	case placeLive:
+		return verbProbe, c.live
 	}
-	return verbProbe, c.live
+	return verbAdmin, c.adminHandler()
+}
+
+// adminHandler finds what serves buckets, settings and changes of the layout.
+func (c *call) adminHandler() func() int {
+	put := c.r.Method == http.MethodPut
+	switch place := c.route.place; {
+	case place == placeBuckets:
+		return c.buckets
+	case place == placeBucket && put:
+		return c.putBucket
+	case place == placeBucket:
+		return c.bucket
+	case place == placeSettings && put:
+		return c.putSettings
+	case place == placeSettings:
+		return c.settings
+	case place == placePlan:
+		return c.plan
+	}
+	return c.changeLayout
 }
 
 func (c *call) keyHandler() (verb, func() int) {
@@ -124,7 +134,7 @@ func (c *call) problem(err error) problem.Problem {
 
 // reads reports whether the request cannot change anything.
 func (c *call) reads() bool {
-	return c.r.Method != http.MethodPut && c.r.Method != http.MethodDelete
+	return c.r.Method == http.MethodGet || c.r.Method == http.MethodHead
 }
 
 // json answers with a document.

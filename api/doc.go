@@ -9,6 +9,9 @@
 //	/v1/cluster                          GET     members, health, hints
 //	/v1/cluster/settings                 GET PUT
 //	/v1/cluster/layout                   GET     who holds which partition
+//	/v1/cluster/layout/stage             POST DELETE
+//	/v1/cluster/layout/plan              GET     what the staged steps would do
+//	/v1/cluster/layout/apply             POST    and pause, resume, revert
 //	/metrics /livez /readyz /openapi.yaml        and /debug/pprof/ when asked for
 //
 // openapi.yaml is the contract: the tests hold every answer to it. Plain bytes go in

@@ -35,6 +35,20 @@ type Admin interface {
 	Ready() error // nil, or what the node is waiting for
 }
 
+// Changer changes who holds what. An Admin that is none serves no layout verbs.
+type Changer interface {
+	// Stage adds steps to those that are staged; Unstage forgets all of them.
+	Stage(ctx context.Context, steps []request.LayoutStep) error
+	Unstage(ctx context.Context) error
+	// Plan tells what the staged steps would do; Apply does what the plan of this hash
+	// told.
+	Plan(ctx context.Context) (request.Plan, error)
+	Apply(ctx context.Context, hash string) error
+	PauseChange(ctx context.Context) error
+	ResumeChange(ctx context.Context) error
+	RevertChange(ctx context.Context) error
+}
+
 // Options configure a Server. Keys and Admin must be set.
 type Options struct {
 	Keys     Keys

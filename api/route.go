@@ -24,6 +24,12 @@ const (
 	placeBuckets
 	placeBucket
 	placeSettings
+	placeStage
+	placePlan
+	placeApply
+	placePause
+	placeResume
+	placeRevert
 	placeMetrics
 	placeLive
 	placeReady
@@ -40,6 +46,14 @@ const (
 	pathPprof    = "/debug/pprof/"
 )
 
+// places are the paths that name no bucket.
+var places = map[string]place{
+	wire.AllBuckets: placeBuckets, wire.Cluster: placeStatus, wire.ClusterSettings: placeSettings,
+	wire.Layout: placeLayout, wire.Stage: placeStage, wire.Plan: placePlan, wire.Apply: placeApply,
+	wire.Pause: placePause, wire.Resume: placeResume, wire.Revert: placeRevert,
+	pathMetrics: placeMetrics, pathLive: placeLive, pathReady: placeReady, pathContract: placeContract,
+}
+
 // route is a parsed path. Bucket and key are checked only for what a path can get
 // wrong, not for what a bucket or key may be.
 type route struct {
@@ -53,23 +67,8 @@ func parseRoute(escaped string) (route, error) {
 	if rest, ok := strings.CutPrefix(escaped, wire.InBuckets); ok {
 		return parseBucketRoute(rest)
 	}
-	switch escaped {
-	case wire.Cluster:
-		return route{place: placeStatus}, nil
-	case wire.AllBuckets:
-		return route{place: placeBuckets}, nil
-	case wire.ClusterSettings:
-		return route{place: placeSettings}, nil
-	case wire.Layout:
-		return route{place: placeLayout}, nil
-	case pathMetrics:
-		return route{place: placeMetrics}, nil
-	case pathLive:
-		return route{place: placeLive}, nil
-	case pathReady:
-		return route{place: placeReady}, nil
-	case pathContract:
-		return route{place: placeContract}, nil
+	if place, ok := places[escaped]; ok {
+		return route{place: place}, nil
 	}
 	if strings.HasPrefix(escaped, pathPprof) {
 		return route{place: placePprof}, nil
@@ -133,6 +132,10 @@ func (p place) allowed() []string {
 		return []string{http.MethodGet}
 	case placeBucket, placeSettings:
 		return []string{http.MethodGet, http.MethodHead, http.MethodPut}
+	case placeStage:
+		return []string{http.MethodPost, http.MethodDelete}
+	case placeApply, placePause, placeResume, placeRevert:
+		return []string{http.MethodPost}
 	case placePprof:
 		return []string{http.MethodGet, http.MethodHead, http.MethodPost}
 	}

@@ -17,6 +17,7 @@ import (
 type Server struct {
 	keys      Keys
 	admin     Admin
+	changer   Changer // nil: layout verbs are not served
 	log       *slog.Logger
 	maxValue  func() int64
 	maxBodies int64
@@ -45,6 +46,7 @@ func New(o Options) (*Server, error) {
 		keys: o.Keys, admin: o.Admin, log: o.Logger, maxValue: o.MaxValue, maxBodies: o.MaxBodies, rand: o.Rand,
 		metrics: m, exporter: promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}),
 	}
+	s.changer, _ = o.Admin.(Changer)
 	if o.Pprof {
 		s.profiler = newProfiler()
 	}

@@ -104,6 +104,48 @@ func (c *Client) SetSettings(ctx context.Context, change SettingsChange) (Settin
 	return s, c.edit(ctx, op, change, &s)
 }
 
+// Stage adds steps to the staged ones. Nothing moves before Apply.
+func (c *Client) Stage(ctx context.Context, steps []request.LayoutStep) error {
+	return c.change(ctx, "stage", http.MethodPost, wire.Stage, wire.Steps{Steps: steps})
+}
+
+// Unstage forgets all staged steps.
+func (c *Client) Unstage(ctx context.Context) error {
+	return c.change(ctx, "unstage", http.MethodDelete, wire.Stage, nil)
+}
+
+// Plan tells what the staged steps would do.
+func (c *Client) Plan(ctx context.Context) (request.Plan, error) {
+	var plan request.Plan
+	err := c.show(ctx, &operation{verb: "plan", path: wire.Plan, raw: wire.Plan, patience: c.timeout / 2}, &plan)
+	return plan, err
+}
+
+// Apply does what the plan of this hash told. It fails with request.ErrStalePlan when
+// that is not the staged one any more.
+func (c *Client) Apply(ctx context.Context, hash string) error {
+	return c.change(ctx, "apply", http.MethodPost, wire.Apply, wire.Applied{Plan: hash})
+}
+
+// PauseChange holds the change in flight where it is.
+func (c *Client) PauseChange(ctx context.Context) error {
+	return c.change(ctx, "pause", http.MethodPost, wire.Pause, nil)
+}
+
+// ResumeChange lets a paused change go on.
+func (c *Client) ResumeChange(ctx context.Context) error {
+	return c.change(ctx, "resume", http.MethodPost, wire.Resume, nil)
+}
+
+// RevertChange goes back to what served before the change in flight.
+func (c *Client) RevertChange(ctx context.Context) error {
+	return c.change(ctx, "revert", http.MethodPost, wire.Revert, nil)
+}
+
+func (c *Client) change(ctx context.Context, verb, method, path string, document any) error {
+	return c.edit(ctx, &operation{verb: verb, method: method, path: path, raw: path}, document, nil)
+}
+
 // BucketProperties are what a bucket is.
 type BucketProperties = wire.Bucket
 

@@ -9,6 +9,12 @@ const (
 	Cluster         = "/v1/cluster"
 	ClusterSettings = "/v1/cluster/settings"
 	Layout          = "/v1/cluster/layout"
+	Stage           = Layout + "/stage"
+	Plan            = Layout + "/plan"
+	Apply           = Layout + "/apply"
+	Pause           = Layout + "/pause"
+	Resume          = Layout + "/resume"
+	Revert          = Layout + "/revert"
 )
 
 // KeyPath is where a key is, as a path and as its escaped form: a slash of the key
