@@ -93,6 +93,8 @@ type Change struct {
 	Applied uint64 `json:"applied"` // the document version that began it
 	Steps   []Step `json:"steps"`
 	Paused  bool   `json:"paused,omitempty"` // no partition's phase moves on
+	// Reverting says that it goes back, as far as it can.
+	Reverting bool `json:"reverting,omitempty"`
 }
 
 // Entry is one partition's row of the layout. In a change (design R4) it goes

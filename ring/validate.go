@@ -46,6 +46,9 @@ func (d *Document) validateShape() error {
 	if q := d.Partitions; q < minPartitions || q > maxPartitions || bits.OnesCount(uint(q)) != 1 {
 		bad("%d partitions: want a power of two from %d to %d", q, minPartitions, maxPartitions)
 	}
+	if len(d.Staged) > maxStaged || d.Change != nil && len(d.Change.Steps) > maxStaged {
+		bad("more steps than %d are staged or in flight", maxStaged)
+	}
 	if d.Replicas < 1 || d.Replicas > maxReplicas {
 		bad("%d replicas: want 1 to %d", d.Replicas, maxReplicas)
 	}
@@ -65,6 +68,9 @@ func (d *Document) validateMembers() error {
 		}
 		if m.Weight < 1 || m.Weight > maxWeight {
 			return fmt.Errorf("member %s: weight %d, want 1 to %d", m.ID, m.Weight, maxWeight)
+		}
+		if m.Going != "" && (d.Change == nil || m.Going != Leaves && m.Going != Expelled) {
+			return fmt.Errorf("member %s goes by %.20q: want %q or %q, and in a change only", m.ID, m.Going, Leaves, Expelled)
 		}
 		for _, text := range []string{m.Name, m.Zone, m.HTTP, m.RPC, m.Gossip} {
 			if err := checkText(text); err != nil {
@@ -98,9 +104,30 @@ func (d *Document) validateLayout() error {
 		if err := errors.Join(d.checkSet(e.Serving), d.checkSet(e.Next), d.checkSet(e.Former)); err != nil {
 			return fmt.Errorf("partition %d: %w", p, err)
 		}
+		if err := d.checkPhase(e); err != nil {
+			return fmt.Errorf("partition %d: %w", p, err)
+		}
 		if e.Changed > d.Version {
 			return fmt.Errorf("partition %d changed in version %d, above the document's %d", p, e.Changed, d.Version)
 		}
+	}
+	return nil
+}
+
+// checkPhase looks at whether an entry's sets are those of its phase.
+func (d *Document) checkPhase(e Entry) error {
+	next, former := false, false
+	switch e.Phase {
+	case PhaseSteady:
+	case PhaseWait, PhaseCopy:
+		next = true
+	case PhaseSwitch, PhaseDrop:
+		former = true
+	default:
+		return fmt.Errorf("phase %.20q is none", e.Phase)
+	}
+	if (len(e.Next) > 0) != next || (len(e.Former) > 0) != former {
+		return fmt.Errorf("phase %q with a next set of %d and a former of %d", e.Phase, len(e.Next), len(e.Former))
 	}
 	return nil
 }

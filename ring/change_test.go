@@ -1,0 +1,200 @@
+package ring
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func add(m Member) Step                { return Step{Verb: VerbAdd, Node: m.ID, Member: &m} }
+func remove(id NodeID, how Going) Step { return Step{Verb: VerbRemove, Node: id, Going: how} }
+func replace(id NodeID, m Member) Step {
+	return Step{Verb: VerbReplace, Node: id, Going: Expelled, Member: &m}
+}
+func weigh(id NodeID, weight int) Step   { return Step{Verb: VerbSet, Node: id, Weight: weight} }
+func (d *Document) allOf(p Phase) []Move { return d.movesFrom(p, nil) }
+
+// movesFrom moves every partition on that is in a phase.
+func (d *Document) movesFrom(phase Phase, dropped []NodeID) []Move {
+	var moves []Move
+	for p, e := range d.Layout {
+		if e.Phase == phase && phase != PhaseSteady {
+			moves = append(moves, Move{Partition: Partition(p), From: phase, Changed: e.Changed, Dropped: dropped})
+		}
+	}
+	return moves
+}
+
+type fataler interface {
+	Helper()
+	Fatalf(string, ...any)
+}
+
+func must(t fataler) func(*Document, error) *Document {
+	return func(d *Document, err error) *Document {
+		t.Helper()
+		if err != nil || d == nil {
+			t.Fatalf("edit: %v, %v", d, err)
+		}
+		return d
+	}
+}
+
+// applied is a document with steps in flight.
+func applied(t fataler, d *Document, steps ...Step) *Document {
+	t.Helper()
+	d = must(t)(d.WithStaged(steps...))
+	plan, err := d.Plan()
+	if err != nil {
+		t.Fatalf("plan: %v", err)
+	}
+	return must(t)(d.Apply(plan.Hash))
+}
+
+func TestAChangeGoesThroughItsPhases(t *testing.T) {
+	d := mustFirst(t, testMembers(4), 16, 3)
+	m5 := testMembers(5)[4]
+	d = applied(t, d, replace(2, m5))
+	first := slices.IndexFunc(d.Layout, func(e Entry) bool { return e.Phase == PhaseWait })
+	if first < 0 || len(d.Voters) != 4 || d.Change == nil || len(d.Staged) != 0 {
+		t.Fatalf("applied: %+v", d)
+	}
+	old, next := d.Layout[first].Serving, d.Layout[first].Next
+	stale := d.allOf(PhaseWait)
+
+	d = must(t)(d.Advance(d.allOf(PhaseWait)))
+	if e := d.Layout[first]; e.Phase != PhaseCopy || !slices.Equal(e.Serving, old) || !slices.Equal(e.Second(), next) || e.Changed != d.Version {
+		t.Errorf("copy: %+v", e)
+	}
+	if void, err := d.Advance(stale); void != nil || err != nil {
+		t.Errorf("a stale move is taken: %v, %v", void, err)
+	}
+	d = must(t)(d.Advance(d.allOf(PhaseCopy)))
+	if e := d.Layout[first]; e.Phase != PhaseSwitch || !slices.Equal(e.Serving, next) || !slices.Equal(e.Second(), old) {
+		t.Errorf("switch: %+v", e)
+	}
+	d = must(t)(d.Advance(d.allOf(PhaseSwitch)))
+	if e := d.Layout[first]; e.Phase != PhaseSteady || e.Second() != nil || !slices.Equal(e.Serving, next) {
+		t.Errorf("the expelled node is waited for: %+v", e)
+	}
+	d = must(t)(d.Completed())
+	if !slices.Equal(d.Voters, []NodeID{1, 3, 4, 5}) || !slices.Equal(d.Expelled, []NodeID{2}) || d.Change != nil || len(d.Members) != 4 {
+		t.Errorf("completed: voters %v, expelled %v, members %v", d.Voters, d.Expelled, d.Members)
+	}
+}
+
+func TestWhoLeavesIsWaitedFor(t *testing.T) {
+	d := applied(t, mustFirst(t, testMembers(5), 16, 3), remove(2, Leaves))
+	for _, phase := range []Phase{PhaseWait, PhaseCopy, PhaseSwitch} {
+		d = must(t)(d.Advance(d.allOf(phase)))
+	}
+	if early, err := d.Completed(); early != nil || err != nil {
+		t.Fatalf("completed while node 2 holds copies: %v", err)
+	}
+	for _, e := range d.Layout {
+		if e.Phase == PhaseDrop && slices.Contains(e.Serving, 2) {
+			t.Fatalf("%+v", e)
+		}
+	}
+	d = must(t)(d.Advance(d.movesFrom(PhaseDrop, []NodeID{2, 1, 3, 4, 5})))
+	d = must(t)(d.Completed())
+	if _, member := d.Member(2); member || len(d.Expelled) != 0 {
+		t.Errorf("members %v, expelled %v", d.Members, d.Expelled)
+	}
+}
+
+func TestEditsRefuse(t *testing.T) {
+	members := testMembers(4)
+	base := mustFirst(t, members[:3], 16, 3)
+	flying := applied(t, base, add(members[3]))
+	for name, tc := range map[string]struct {
+		edit func() (*Document, error)
+		want error
+	}{
+		"a member that is one":               {func() (*Document, error) { return base.WithStaged(add(members[1])) }, ErrStep},
+		"a node that is none":                {func() (*Document, error) { return base.WithStaged(remove(9, Leaves)) }, ErrStep},
+		"fewer members than replicas":        {func() (*Document, error) { return base.WithStaged(remove(1, Leaves)) }, ErrStep},
+		"one node in two steps":              {func() (*Document, error) { return base.WithStaged(weigh(1, 50), weigh(1, 60)) }, ErrStep},
+		"a weight that is none":              {func() (*Document, error) { return base.WithStaged(weigh(1, 5000)) }, ErrStep},
+		"a third way to go":                  {func() (*Document, error) { return base.WithStaged(remove(1, "vanish")) }, ErrStep},
+		"an apply without anything staged":   {func() (*Document, error) { return base.Apply("x") }, ErrStep},
+		"an apply of another plan":           {func() (*Document, error) { return must(t)(base.WithStaged(add(members[3]))).Apply("x") }, ErrPlan},
+		"a second change":                    {func() (*Document, error) { return must(t)(flying.WithStaged(weigh(1, 50))).Apply("x") }, ErrChanging},
+		"a pause of nothing":                 {func() (*Document, error) { return base.WithPaused(true) }, ErrNoChange},
+		"going back from nothing":            {func() (*Document, error) { return base.Reverted() }, ErrNoChange},
+		"an amendment of who is no newcomer": {func() (*Document, error) { return flying.Without(1) }, ErrStep},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if d, err := tc.edit(); d != nil || !errors.Is(err, tc.want) {
+				t.Errorf("%v, %v; want %v", d, err, tc.want)
+			}
+		})
+	}
+}
+
+// Any order of edits leaves a valid document in which every partition is served by N
+// members, and every change comes to its end.
+func TestEditLaws(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pool := testMembers(9, "a", "b", "c", "d")
+		d, err := First(firstOf(pool[:4], 16, 3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := func(next *Document, err error) {
+			if err == nil && next != nil {
+				if next.Version != d.Version+1 {
+					t.Fatalf("version %d after %d", next.Version, d.Version)
+				}
+				d = next
+			}
+			for p, e := range d.Layout {
+				if len(e.Serving) != 3 {
+					t.Fatalf("partition %d is served by %v", p, e.Serving)
+				}
+			}
+		}
+		some := func(moves []Move) []Move {
+			return slices.DeleteFunc(moves, func(Move) bool { return rapid.Bool().Draw(t, "not yet") })
+		}
+		for range rapid.IntRange(1, 30).Draw(t, "edits") {
+			m := rapid.SampledFrom(pool).Draw(t, "node")
+			switch rapid.IntRange(0, 9).Draw(t, "edit") {
+			case 0:
+				step(d.WithStaged(add(m)))
+			case 1:
+				step(d.WithStaged(remove(m.ID, rapid.SampledFrom([]Going{Leaves, Expelled}).Draw(t, "how"))))
+			case 2:
+				step(d.WithStaged(weigh(m.ID, rapid.IntRange(10, 300).Draw(t, "weight"))))
+			case 3, 4:
+				if plan, err := d.Plan(); err == nil {
+					step(d.Apply(plan.Hash))
+				}
+			case 5:
+				step(d.Reverted())
+			case 6:
+				step(d.Without(m.ID))
+			default:
+				phase := rapid.SampledFrom([]Phase{PhaseWait, PhaseCopy, PhaseSwitch, PhaseDrop}).Draw(t, "phase")
+				step(d.Advance(some(d.movesFrom(phase, []NodeID{m.ID}))))
+			}
+		}
+		if d.Change == nil {
+			return
+		}
+		everybody := make([]NodeID, len(pool))
+		for i := range pool {
+			everybody[i] = pool[i].ID
+		}
+		for range 3 {
+			for _, phase := range []Phase{PhaseWait, PhaseCopy, PhaseSwitch, PhaseDrop} {
+				step(d.Advance(d.movesFrom(phase, everybody)))
+			}
+		}
+		if step(d.Completed()); d.Change != nil {
+			t.Fatalf("the change does not end: %+v", d.Layout)
+		}
+	})
+}
