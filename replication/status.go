@@ -28,6 +28,7 @@ func (c *Coordinator) Status(context.Context) request.Status {
 		return s
 	}
 	s.Cluster, s.Document, s.Replicas, s.Parts = doc.Cluster, doc.Name(), doc.Replicas, doc.Partitions
+	s.Changing = doc.Change != nil
 	held := make(map[ring.NodeID]int, len(doc.Members))
 	for _, entry := range doc.Layout {
 		for _, id := range entry.Serving {
@@ -48,7 +49,7 @@ func (c *Coordinator) Status(context.Context) request.Status {
 func (c *Coordinator) memberStatus(doc *ring.Document, m ring.Member, partitions int) request.MemberStatus {
 	status := request.MemberStatus{
 		ID: m.ID, Name: m.Name, Zone: m.Zone, Weight: m.Weight, HTTP: m.HTTP, RPC: m.RPC,
-		Health: c.healthWord(m.ID), Partitions: partitions,
+		Health: c.healthWord(m.ID), Partitions: partitions, Going: m.Going,
 	}
 	if m.ID == c.self {
 		status.Document = doc.Name()
@@ -123,5 +124,6 @@ func (c *Coordinator) Layout() request.Layout {
 		}
 		l.Replicas = append(l.Replicas, slices.Clip(row))
 	}
+	l.Staged, l.Change = stepsOf(doc, doc.Staged), changeOf(doc)
 	return l
 }

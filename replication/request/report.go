@@ -13,6 +13,7 @@ type Status struct {
 	Version  string         `json:"version"` // of the software
 	Cluster  string         `json:"cluster,omitempty"`
 	Document ring.Name      `json:"document"`
+	Changing bool           `json:"changing,omitempty"` // a layout change is in flight
 	Ready    bool           `json:"ready"`
 	Waiting  string         `json:"waiting,omitempty"` // when not ready: for what
 	Alarms   []string       `json:"alarms,omitempty"`  // what a person must look at
@@ -35,6 +36,7 @@ type MemberStatus struct {
 	Reason     string      `json:"reason,omitempty"` // when not up: what was seen
 	Document   ring.Name   `json:"document"`         // as gossip tells
 	Partitions int         `json:"partitions"`       // how many it is a replica of
+	Going      ring.Going  `json:"going,omitempty"`  // in the change in flight: how
 }
 
 // HintStatus is what a node owes to others.
