@@ -42,10 +42,10 @@ func status() Status {
 	name := ring.Name{Era: ring.Era{}, Version: 3}
 	first := &request.Status{
 		Node: 1, Name: "n1", Version: "v1", Cluster: "c1", Document: name, Ready: true, Replicas: 3, Parts: 256,
-		Buckets: []string{"default", "b"}, Alarms: []string{"clock is off by 3s"},
+		Changing: true, Buckets: []string{"default", "b"}, Alarms: []string{"clock is off by 3s"},
 		Members: []request.MemberStatus{
 			{ID: 1, Name: "n1", Zone: "z1", Weight: 100, HTTP: "127.0.0.1:7420", Health: "up", Document: name, Partitions: 256},
-			{ID: 2, Name: "n2", Zone: "z2", Weight: 250, HTTP: "127.0.0.1:7430", Health: "up", Document: name, Partitions: 256},
+			{ID: 2, Name: "n2", Zone: "z2", Weight: 250, HTTP: "127.0.0.1:7430", Health: "up", Document: name, Partitions: 256, Going: ring.Leaves},
 			{ID: 3, Name: "n3", Weight: 100, HTTP: "127.0.0.1:7440", Health: "down", Reason: "connection refused", Partitions: 256},
 			{ID: 4, Name: "n4", Weight: 100, Health: "up", Document: name},
 		},
@@ -62,7 +62,7 @@ func status() Status {
 func quietStatus() Status {
 	s := status()
 	s.Views = s.Views[:1]
-	s.Views[0].Status.Hints, s.Views[0].Status.Alarms = request.HintStatus{}, nil
+	s.Views[0].Status.Hints, s.Views[0].Status.Alarms, s.Views[0].Status.Changing = request.HintStatus{}, nil, false
 	return s
 }
 
@@ -104,6 +104,8 @@ func TestGolden(t *testing.T) {
 		return func(b *bytes.Buffer) error { return Printer{Out: b, Format: JSON}.Result(v, nil) }
 	}
 	cases := map[string]func(*bytes.Buffer) error{
+		"plan.txt":         human(func(w io.Writer) error { return Plan(w, plan()) }),
+		"layout.txt":       human(func(w io.Writer) error { return Layout(w, layout()) }),
 		"put.txt":          human(ReceiptOf("put", "default", "stone", receipt()).Human),
 		"put-siblings.txt": human(ReceiptOf("put", "b", "it's odd\n", crowded).Human),
 		"delete.txt":       human(ReceiptOf("delete", "default", "stone", receipt()).Human),

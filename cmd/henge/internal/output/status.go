@@ -35,7 +35,7 @@ func (s Status) Human(w io.Writer) error {
 	if err := Table(w, s.members()); err != nil {
 		return err
 	}
-	for _, line := range slices.Concat([]string{""}, s.hints(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
+	for _, line := range slices.Concat([]string{""}, s.changing(), s.hints(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
@@ -81,6 +81,24 @@ func (s Status) ready(name string) string {
 		}
 	}
 	return "not asked"
+}
+
+// changing says that a layout change is in flight, and who is not to be switched off.
+func (s Status) changing() []string {
+	first := s.Views[0].Status
+	if !first.Changing {
+		return nil
+	}
+	var leave []string
+	for _, m := range first.Members {
+		if m.Going == ring.Leaves {
+			leave = append(leave, m.Name)
+		}
+	}
+	if leave == nil {
+		return []string{"a layout change is in flight: henge layout show tells how far it is"}
+	}
+	return []string{"a layout change is in flight: do not switch off " + strings.Join(leave, ", ") + " yet"}
 }
 
 // hints says which node keeps how many hinted keys for whom.

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hengedb/henge/api/problem"
+	"github.com/hengedb/henge/cmd/henge/internal/exit"
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/ring"
+)
+
+// changing is a node that a layout change can be asked of.
+type changing struct {
+	mu     sync.Mutex // guards what follows
+	asked  []string   // method, path and body
+	looks  int        // that still find a change in flight
+	refuse error      // of what would change anything
+}
+
+func (c *changing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	body, _ := io.ReadAll(r.Body)
+	if r.Method != http.MethodGet {
+		c.asked = append(c.asked, strings.TrimSpace(r.Method+" "+strings.TrimPrefix(r.URL.Path, "/v1/cluster/layout")+" "+string(body)))
+		if c.refuse != nil {
+			problem.Write(w, problem.Of(c.refuse))
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	var document any
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/plan"):
+		document = request.Plan{Hash: "h1", Moves: 7, LowestReplicas: 2, Nodes: []request.PlanNode{
+			{ID: 1, Name: "n1", Before: 8, Loses: 8, Going: ring.Leaves}, {ID: 4, Name: "n4", After: 8, Gains: 8},
+		}}
+	case strings.HasSuffix(r.URL.Path, "/layout"):
+		layout := request.Layout{Document: ring.Name{Version: 17}, Partitions: 8}
+		if c.looks > 0 {
+			c.looks--
+			layout.Change = &request.ChangeStatus{Applied: 9, Partitions: 8, Phases: map[ring.Phase]int{ring.PhaseCopy: 3, ring.PhaseSteady: 5}}
+		}
+		document = layout
+	default:
+		document = request.Status{Members: []request.MemberStatus{{Name: "n1"}, {Name: "n4"}}}
+	}
+	if err := json.NewEncoder(w).Encode(document); err != nil {
+		panic(err)
+	}
+}
+
+// change serves one.
+func change(t *testing.T, c *changing) shell {
+	t.Helper()
+	server := httptest.NewServer(c)
+	t.Cleanup(server.Close)
+	return shell{t: t, url: server.URL}
+}
+
+func TestLayoutCommandsAskForWhatTheySay(t *testing.T) {
+	for line, want := range map[string]string{
+		"stage add n4 --weight 50 --zone z4": `POST /stage {"steps":[{"verb":"add","node":"n4","weight":50,"zone":"z4"}]}`,
+		"stage remove n1 --expel":            `POST /stage {"steps":[{"verb":"remove","node":"n1","expel":true}]}`,
+		"stage replace n1 n5":                `POST /stage {"steps":[{"verb":"replace","node":"n1","with":"n5"}]}`,
+		"stage set n2 --zone=":               `POST /stage {"steps":[{"verb":"set","node":"n2","zone":""}]}`,
+		"unstage":                            `DELETE /stage`,
+		"apply --yes":                        `POST /apply {"plan":"h1"}`,
+		"apply --plan h0 --yes":              `POST /apply {"plan":"h0"}`,
+		"pause":                              `POST /pause`,
+		"resume":                             `POST /resume`,
+		"revert":                             `POST /revert`,
+	} {
+		t.Run(line, func(t *testing.T) {
+			c := &changing{}
+			s := change(t, c)
+			s.sh(exit.OK, append([]string{"layout"}, strings.Fields(line)...)...)
+			if got := strings.Join(c.asked, "\n"); got != want {
+				t.Errorf("asked\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestApplyAsksBeforeItBegins(t *testing.T) {
+	for answer, begun := range map[string]bool{"y\n": true, "YES\n": true, "n\n": false, "\n": false, "": false} {
+		c := &changing{}
+		r := change(t, c).with(answer, "layout", "apply")
+		if (len(c.asked) == 1) != begun || (r.code == exit.OK) != begun {
+			t.Errorf("after %q: exit code %d, asked %v; %s", answer, r.code, c.asked, r.err)
+		}
+		want(t, "what is asked", r.out+r.err, "plan h1", "7 partition replicas", "[y/N]")
+	}
+}
+
+func TestWaitingEndsWithWhatIsSo(t *testing.T) {
+	r := change(t, &changing{looks: 2}).sh(exit.OK, "layout", "apply", "--yes", "--wait")
+	want(t, "the end", r.out, "complete: document 17; n1 may be switched off, n4 is in use")
+	want(t, "on the way", r.err, "5 of 8 partitions done, 3 in copy")
+}
+
+func TestLayoutIsShownAndCompleted(t *testing.T) {
+	s := change(t, &changing{looks: 1})
+	want(t, "show", s.sh(exit.OK, "layout", "show").out, "in flight since document 9", "5 of 8 partitions done")
+	want(t, "show", s.sh(exit.OK, "layout", "show").out, "no change is in flight")
+	var p struct{ Hash string }
+	if s.json(&p, "layout", "plan"); p.Hash != "h1" {
+		t.Errorf("the plan reads %+v", p)
+	}
+	want(t, "names", s.sh(exit.OK, "__complete", "layout", "stage", "remove", "").out, "n1\n", "n4\n")
+}
+
+func TestALayoutCommandThatFailsSaysWhy(t *testing.T) {
+	for name, tc := range map[string]struct {
+		refuse error
+		line   string
+		code   exit.Code
+		says   string
+	}{
+		"a change in flight":      {request.ErrChanging, "apply --yes", exit.Conflict, "in flight"},
+		"other steps are staged":  {request.ErrStalePlan, "apply --plan h0 --yes", exit.Conflict, "staged"},
+		"no such node":            {request.ErrNoNode, "stage remove n9", exit.NotFound, "n9"},
+		"too few replicas":        {request.ErrUnsafe, "stage remove n1", exit.Conflict, "promised"},
+		"nothing in flight":       {request.ErrNoChange, "pause", exit.Conflict, "no layout change"},
+		"a weight that is none":   {nil, "stage add n4 --weight 0", exit.Usage, "1 to 1000"},
+		"a change of nothing":     {nil, "stage set n4", exit.Usage, "--zone"},
+		"a replacement by nobody": {nil, "stage replace n1", exit.Usage, "that of the node that comes"},
+		"a verb that is none":     {nil, "stage move n1", exit.Usage, "move"},
+		"JSON cannot ask":         {nil, "apply --output json", exit.Usage, "--yes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &changing{refuse: tc.refuse}
+			want(t, "standard error", change(t, c).sh(tc.code, append([]string{"layout"}, strings.Fields(tc.line)...)...).err, tc.says)
+			if tc.refuse == nil && len(c.asked) > 0 {
+				t.Errorf("asked %v", c.asked)
+			}
+		})
+	}
+}
