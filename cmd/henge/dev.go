@@ -16,6 +16,9 @@ import (
 	"github.com/hengedb/henge/cmd/henge/internal/output"
 )
 
+// devBasePort is the first port of a local cluster that names no other.
+const devBasePort = 7420
+
 // devFlags are the flags of dev.
 type devFlags struct {
 	nodes    int
@@ -35,16 +38,18 @@ are told as they happen; a node that died is not started again, so that there is
 time to look: the line to do it by hand is printed. Ctrl-C stops all nodes.
 
 Node n1 uses the base port for HTTP and the two after it for RPC and gossip, n2 the
-ones from ten above, and so on. Without --dir the data is in a temporary directory
+ones from ten above, and so on; on the base port and three "henge dev add" and "henge dev
+remove" are heard. Without --dir the data is in a temporary directory
 that is removed at the end; with it the data is kept, and the next run goes on
 with it.`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.dev(cmd, &f) },
 	}
+	cmd.AddCommand(a.devAdd(), a.devRemove())
 	flags := cmd.Flags()
 	flags.IntVarP(&f.nodes, "nodes", "n", 3, "how many nodes")
 	flags.StringVar(&f.dir, "dir", "", "keep the nodes' data and logs here")
-	flags.IntVar(&f.basePort, "base-port", 7420, "the first node's HTTP port")
+	flags.IntVar(&f.basePort, "base-port", devBasePort, "the first node's HTTP port")
 	flags.Var(&f.level, "log-level", "what the nodes log: debug, info, warn or error")
 	complete(cmd, "log-level", "debug", "info", "warn", "error")
 	return cmd

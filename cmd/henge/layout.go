@@ -172,7 +172,11 @@ func (a *app) layoutDo(ctx context.Context, f *applyFlags) error {
 		return fmt.Errorf("layout apply: %w", err)
 	}
 	if f.wait {
-		return a.layoutWait(ctx, c, plan)
+		done, err := a.layoutWait(ctx, c, plan)
+		if err != nil {
+			return err
+		}
+		return a.decided(done)
 	}
 	return a.decided("the change has begun: henge layout show tells how far it is; switch off no node before it is complete")
 }

@@ -20,7 +20,8 @@ const pollEvery = 500 * time.Millisecond
 
 // layoutWait shows how far a change is until it is complete. It outlives answers that
 // do not come: the node that is asked may be the one that goes.
-func (a *app) layoutWait(ctx context.Context, c *client.Client, plan request.Plan) error {
+// It says what is so then.
+func (a *app) layoutWait(ctx context.Context, c *client.Client, plan request.Plan) (string, error) {
 	show := a.changeProgress()
 	defer show.stop()
 	ticker := time.NewTicker(pollEvery)
@@ -28,17 +29,17 @@ func (a *app) layoutWait(ctx context.Context, c *client.Client, plan request.Pla
 	for {
 		layout, err := c.Layout(ctx)
 		switch {
+		case err == nil && layout.Document.Version <= plan.Document.Version: // it has not heard of the change yet
 		case err == nil && layout.Change == nil:
-			show.stop()
-			return a.decided(completed(layout, plan))
+			return completed(layout, plan), nil
 		case err == nil:
 			show.see(layout.Change)
 		case ctx.Err() != nil:
-			return fmt.Errorf("the change goes on without this command: %w", context.Cause(ctx))
+			return "", fmt.Errorf("the change goes on without this command: %w", context.Cause(ctx))
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the change goes on without this command: %w", context.Cause(ctx))
+			return "", fmt.Errorf("the change goes on without this command: %w", context.Cause(ctx))
 		case <-ticker.C:
 		}
 	}

@@ -9,37 +9,49 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/hengedb/henge/cmd/henge/internal/exit"
 )
 
 // record is what cluster.json holds: enough to refuse a run that does not fit.
 type record struct {
-	Nodes    int `json:"nodes"`
-	BasePort int `json:"base_port"`
+	Nodes    int      `json:"nodes"` // that there have ever been
+	BasePort int      `json:"base_port"`
+	Removed  []string `json:"removed,omitempty"` // of them: those that are no part of it any more
 }
 
+// recordPath is where a cluster's record is.
+func (o Options) recordPath() string { return filepath.Join(o.Dir, "cluster.json") }
+
 // prepare makes the directories, or takes up those of an earlier run, whose
-// members are known by the number of nodes and must stay as many.
-func prepare(o Options, nodes []Node) error {
-	path := filepath.Join(o.Dir, "cluster.json")
-	earlier, err := readRecord(path)
+// members are known by the number of nodes and must stay as many. It returns the names
+// of those that were removed.
+func prepare(o Options, nodes []Node) (removed []string, err error) {
+	earlier, err := readRecord(o.recordPath())
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case earlier != nil && earlier.Nodes != o.Nodes:
-		return exit.With(exit.Usage, fmt.Errorf("%s holds a cluster of %d nodes: run it with --nodes %d, or name another directory",
+		return nil, exit.With(exit.Usage, fmt.Errorf("%s holds a cluster of %d nodes: run it with --nodes %d, or name another directory",
 			o.Dir, earlier.Nodes, earlier.Nodes))
 	}
 	for _, n := range nodes {
+		if earlier != nil && slices.Contains(earlier.Removed, n.Name) {
+			continue // its directory may have been deleted
+		}
 		if err := os.MkdirAll(n.Data(), 0o700); err != nil {
-			return fmt.Errorf("make the directory of %s: %w", n.Name, err)
+			return nil, fmt.Errorf("make the directory of %s: %w", n.Name, err)
 		}
 	}
 	if earlier != nil {
-		return nil
+		return earlier.Removed, nil
 	}
-	raw, err := json.Marshal(record{Nodes: o.Nodes, BasePort: o.BasePort})
+	return nil, writeRecord(o.recordPath(), record{Nodes: o.Nodes, BasePort: o.BasePort})
+}
+
+func writeRecord(path string, r record) error {
+	raw, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}

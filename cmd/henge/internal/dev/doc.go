@@ -13,9 +13,13 @@
 // signal, so it is the same on every system. Children have process groups of their
 // own: Ctrl-C reaches the parent, which stops them one after the other.
 //
+// The cluster grows and shrinks while it runs: "henge dev add" and "henge dev remove" ask
+// for it on a port of loopback, base+3, and only what watches the nodes changes them. A
+// name is never used twice, so that nobody takes up the data of a node that went.
+//
 // The directory of a cluster:
 //
-//	DIR/cluster.json    how many nodes, and the first port
+//	DIR/cluster.json    how many nodes there have been, which were removed, the first port
 //	DIR/n1/data         the node's store
 //	DIR/n1/log          what it logged, appended to by every start
 package dev

@@ -17,9 +17,10 @@ type Event struct {
 	Node   string     `json:"node,omitempty"`
 	PID    int        `json:"pid,omitempty"`
 	Detail string     `json:"detail,omitempty"`
-	Log    []string   `json:"log,omitempty"`   // the last lines of a node that died by itself
-	Serve  string     `json:"serve,omitempty"` // what starts the node again
-	Nodes  []NodeInfo `json:"nodes,omitempty"` // with Ready
+	Log    []string   `json:"log,omitempty"`       // the last lines of a node that died by itself
+	Serve  string     `json:"serve,omitempty"`     // what starts the node again
+	Nodes  []NodeInfo `json:"nodes,omitempty"`     // with Ready
+	Base   int        `json:"base_port,omitempty"` // with Ready: where henge dev add and remove ask
 }
 
 // What is the kind of an event.
@@ -32,6 +33,8 @@ const (
 	Died     What = "died"     // a process ended that nobody had stopped
 	Silent   What = "silent"   // a node stopped answering, or answers that it is not ready
 	Back     What = "back"     // a node that was dead or silent answers again
+	Added    What = "added"    // a node that henge dev add asked for
+	Removed  What = "removed"  // one that henge dev remove asked to stop
 	Stopping What = "stopping" // the whole cluster
 	Stopped  What = "stopped"
 	Ended    What = "ended" // the whole cluster; the last event
@@ -75,7 +78,7 @@ func (e Event) text() string {
 	var b strings.Builder
 	switch e.Event {
 	case Ready:
-		return welcome(e.Nodes)
+		return welcome(e.Nodes, e.Base)
 	case Starting, Stopping, Ended:
 		fmt.Fprintln(&b, e.Detail)
 		return b.String()

@@ -77,7 +77,7 @@ func TestTheWelcomeReadsWell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := welcome(nodes); got != string(want) {
+	if got := welcome(nodes, 7420); got != string(want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

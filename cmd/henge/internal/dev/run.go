@@ -23,7 +23,9 @@ type cluster struct {
 	tell  func(Event)
 	nodes []Node
 	procs []*process
-	ended chan int // indexes of children that are gone; room for all
+	gone  []bool         // by index: removed, and no part of it any more
+	ended chan int       // indexes of children that are gone; room for all
+	asked chan *question // of henge dev add and remove
 	http  *http.Client
 	wg    sync.WaitGroup
 }
@@ -38,20 +40,28 @@ func Run(ctx context.Context, o Options) error {
 	}
 	teller := &teller{out: o.Out, json: o.JSON}
 	c := &cluster{
-		o: o, tell: teller.tell, nodes: plan(o), ended: make(chan int, o.Nodes),
+		o: o, tell: teller.tell, nodes: plan(o), ended: make(chan int, MaxNodes), asked: make(chan *question),
 		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
-	err := checkPorts(ctx, c.nodes)
-	if err == nil {
-		err = prepare(o, c.nodes)
+	if err := checkPorts(ctx, c.nodes); err != nil {
+		return err
 	}
+	removed, err := prepare(o, c.nodes)
 	if err != nil {
 		return err
 	}
+	for _, n := range c.nodes {
+		c.gone = append(c.gone, slices.Contains(removed, n.Name))
+	}
+	hearing, err := c.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer hearing()
 	c.tell(Event{Event: Starting, Detail: fmt.Sprintf("starting %d nodes in %s", o.Nodes, c.where())})
 	err = c.start(ctx)
 	if err == nil {
-		c.tell(Event{Event: Ready, Nodes: c.table()})
+		c.tell(Event{Event: Ready, Nodes: c.table(), Base: o.BasePort})
 		c.watch(ctx)
 	}
 	return errors.Join(err, c.stop(context.WithoutCancel(ctx), err))
@@ -67,25 +77,40 @@ func (c *cluster) where() string {
 
 // start runs every node and waits until all are ready.
 func (c *cluster) start(ctx context.Context) error {
-	for i, n := range c.nodes {
-		p, err := start(ctx, c.o, n)
-		if err != nil {
+	for i := range c.nodes {
+		if err := c.launch(ctx, i); err != nil {
 			return err
 		}
-		c.procs = append(c.procs, p)
-		c.wg.Go(func() {
-			p.wait()
-			c.ended <- i
-		})
 	}
 	timeout := fmt.Errorf("the cluster was not ready within %s", c.o.StartTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, c.o.StartTimeout, timeout)
 	defer cancel()
-	for _, n := range c.nodes {
+	for i, n := range c.nodes {
+		if c.gone[i] {
+			continue
+		}
 		if err := c.await(ctx, n); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// launch runs node i, unless it was removed.
+func (c *cluster) launch(ctx context.Context, i int) error {
+	c.procs = append(c.procs, nil)
+	if c.gone[i] {
+		return nil
+	}
+	p, err := start(ctx, c.o, c.nodes[i])
+	if err != nil {
+		return err
+	}
+	c.procs[i] = p
+	c.wg.Go(func() {
+		p.wait()
+		c.ended <- i
+	})
 	return nil
 }
 
@@ -125,20 +150,25 @@ func (c *cluster) stillborn(p *process) error {
 // table describes the running nodes.
 func (c *cluster) table() []NodeInfo {
 	var rows []NodeInfo
-	for _, p := range c.procs {
-		n := p.node
-		rows = append(rows, NodeInfo{
-			Name: n.Name, PID: p.cmd.Process.Pid, URL: n.URL(), Data: n.Data(), Log: n.Log(), Serve: n.ServeLine(c.o.Shown),
-		})
+	for i, p := range c.procs {
+		if p != nil && !c.gone[i] {
+			rows = append(rows, c.info(p))
+		}
 	}
 	return rows
 }
 
+// info describes one running node.
+func (c *cluster) info(p *process) NodeInfo {
+	n := p.node
+	return NodeInfo{Name: n.Name, PID: p.cmd.Process.Pid, URL: n.URL(), Data: n.Data(), Log: n.Log(), Serve: n.ServeLine(c.o.Shown)}
+}
+
 // watch tells about deaths and recoveries until ctx ends.
 func (c *cluster) watch(ctx context.Context) {
-	seen := make([]watched, len(c.nodes))
-	for i := range seen {
-		seen[i].health = up
+	var seen []watched
+	for range c.nodes {
+		seen = append(seen, watched{health: up})
 	}
 	ticker := time.NewTicker(probeEvery)
 	defer ticker.Stop()
@@ -147,8 +177,15 @@ func (c *cluster) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case i := <-c.ended:
-			c.obituary(c.procs[i])
-			seen[i].died(time.Now())
+			if !c.gone[i] {
+				c.obituary(c.procs[i])
+				seen[i].died(time.Now())
+			}
+		case q := <-c.asked:
+			q.answer <- c.change(ctx, q)
+			for len(seen) < len(c.nodes) {
+				seen = append(seen, watched{})
+			}
 		case <-ticker.C:
 			c.look(ctx, seen)
 		}
@@ -170,13 +207,18 @@ func (c *cluster) look(ctx context.Context, seen []watched) {
 	answers := make([]error, len(c.nodes))
 	var wg sync.WaitGroup
 	for i, n := range c.nodes {
-		wg.Go(func() { answers[i] = probe(ctx, c.http, n.URL()) })
+		if !c.gone[i] {
+			wg.Go(func() { answers[i] = probe(ctx, c.http, n.URL()) })
+		}
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
 		return // the answers say only that we stopped listening
 	}
 	for i, n := range c.nodes {
+		if c.gone[i] {
+			continue
+		}
 		what, detail := seen[i].saw(answers[i], time.Now())
 		if what == "" {
 			continue
@@ -195,7 +237,10 @@ func (c *cluster) stop(ctx context.Context, cause error) error {
 	c.tell(Event{Event: Stopping, Detail: "\nstopping"})
 	var problems []error
 	keep := !c.o.Temporary
-	for _, p := range slices.Backward(c.procs) {
+	for i, p := range slices.Backward(c.procs) {
+		if p == nil || c.gone[i] {
+			continue
+		}
 		if p.gone() {
 			keep = c.leave(ctx, p) || keep
 			continue

@@ -196,7 +196,7 @@ func TestANodeThatCannotStartSaysWhy(t *testing.T) {
 
 func TestADirectoryOfAnotherSizeIsRefused(t *testing.T) {
 	dir, port := t.TempDir(), freePorts(t, 3)
-	if err := prepare(Options{Nodes: 1, Dir: dir, BasePort: port}, nil); err != nil {
+	if _, err := prepare(Options{Nodes: 1, Dir: dir, BasePort: port}, nil); err != nil {
 		t.Fatal(err)
 	}
 	err := Run(t.Context(), Options{Executable: "henge", Nodes: 3, Dir: dir, BasePort: port})

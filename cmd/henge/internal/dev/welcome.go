@@ -9,7 +9,7 @@ import (
 
 // welcome is what a person sees when the cluster is ready: who runs where, how to
 // start each node alone, and what to try, each line ready to paste.
-func welcome(nodes []NodeInfo) string {
+func welcome(nodes []NodeInfo, base int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nready: %d nodes\n\n", len(nodes))
 	rows := [][]string{{"  NAME", "PID", "URL", "DATA"}}
@@ -24,7 +24,7 @@ func welcome(nodes []NodeInfo) string {
 		fmt.Fprintf(&b, "  %s: %s\n", n.Name, n.Serve)
 	}
 	fmt.Fprintf(&b, "\ntry in another shell:\n")
-	for _, line := range tryThese(nodes) {
+	for _, line := range tryThese(nodes, base) {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
 	fmt.Fprintf(&b, "\nCtrl-C stops the cluster. What happens to the nodes is told here:\n")
@@ -32,7 +32,7 @@ func welcome(nodes []NodeInfo) string {
 }
 
 // tryThese are the commands that show what the cluster is for.
-func tryThese(nodes []NodeInfo) []string {
+func tryThese(nodes []NodeInfo, base int) []string {
 	first, last := nodes[0], nodes[len(nodes)-1]
 	key := "/v1/buckets/default/keys/greeting"
 	henge, _, _ := strings.Cut(first.Serve, " serve ")
@@ -44,6 +44,8 @@ func tryThese(nodes []NodeInfo) []string {
 		at(last, output.CommandLine("get", "stone")),
 		at(first, "status"),
 		at(first, "explain stone"),
+		fmt.Sprintf("%s dev add --base-port %d            # one node more; it becomes a member by itself", henge, base),
+		fmt.Sprintf("%s dev remove NAME --base-port %d    # a node hands over what it holds, and is stopped", henge, base),
 	}
 	if len(nodes) < 3 {
 		return lines // two stones do not stand when one falls
