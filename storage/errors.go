@@ -31,6 +31,8 @@ var (
 	// ErrNotHeld says that this node holds no replica of the key's partition, so
 	// that it cannot mint there.
 	ErrNotHeld = errors.New("partition is not held")
+	// ErrHeld refuses to drop a partition of which this node holds a replica.
+	ErrHeld = errors.New("partition is held")
 	// ErrBadKey refuses a bucket or key of a length that cannot be stored.
 	ErrBadKey = errors.New("bad key")
 )

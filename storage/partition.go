@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 
@@ -44,7 +45,12 @@ func (s *Store) Install(d *ring.Document) error {
 		return err
 	}
 	defer s.gate.leave()
-	if err := s.swap(d); err != nil {
+	if err := s.takeDropping(context.Background()); err != nil {
+		return err
+	}
+	err := s.swap(d)
+	<-s.dropping
+	if err != nil {
 		return err
 	}
 	return s.locks.pass(s.fault)

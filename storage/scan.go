@@ -21,6 +21,15 @@ const (
 	pageBytes   = 1 << 20
 )
 
+// pageLimits bound a page. Its first record is always in it, however large it is.
+type pageLimits struct{ records, bytes int }
+
+// full reports whether a page of so many records and bytes takes no more, next of
+// them.
+func (l pageLimits) full(records, bytes, next int) bool {
+	return records > 0 && (records >= l.records || bytes+next > l.bytes)
+}
+
 // Record is one key of a scan, with what the store holds of it.
 type Record struct {
 	Key      Key
@@ -116,7 +125,7 @@ func (s *Store) pages(ctx context.Context, in section, lower []byte, last ring.P
 		for lower != nil {
 			var page []pair
 			var err error
-			page, lower, err = s.page(ctx, in, lower, upper)
+			page, lower, err = s.page(ctx, in, lower, upper, pageLimits{pageRecords, pageBytes})
 			for _, p := range page {
 				if !yield(p) {
 					return
@@ -130,9 +139,9 @@ func (s *Store) pages(ctx context.Context, in section, lower []byte, last ring.P
 	}
 }
 
-// page reads what lies between lower and upper, as far as a page goes. next is
-// where the next page begins, nil when there is none.
-func (s *Store) page(ctx context.Context, in section, lower, upper []byte) (page []pair, next []byte, err error) {
+// page reads what lies between lower and upper, as far as a page of these limits
+// goes. next is where the next page begins, nil when there is none.
+func (s *Store) page(ctx context.Context, in section, lower, upper []byte, limits pageLimits) (page []pair, next []byte, err error) {
 	if err := s.begin(); err != nil {
 		return nil, nil, err
 	}
@@ -148,13 +157,13 @@ func (s *Store) page(ctx context.Context, in section, lower, upper []byte) (page
 			err = context.Cause(ctx)
 			break
 		}
-		if len(page) == pageRecords || size >= pageBytes {
-			next = append([]byte(nil), it.Key()...)
-			break
-		}
 		p := s.pair(in, it)
 		if p.err != nil {
 			err = p.err
+			break
+		}
+		if limits.full(len(page), size, len(p.value)) {
+			next = append([]byte(nil), it.Key()...)
 			break
 		}
 		size += len(p.value)

@@ -111,7 +111,7 @@ func TestLargeRecordsMakeShortPages(t *testing.T) {
 	s := open(t, vfs.NewMem(), Options{})
 	const n = 6
 	for i := range n {
-		mustPut(t, s, key(i), make([]byte, pageBytes/2))
+		mustPut(t, s, key(i), make([]byte, pageBytes/2-1000))
 	}
 	if got := len(scanned(t, s, ScanFrom{}, everything)); got != n {
 		t.Errorf("%d records, want %d", got, n)
