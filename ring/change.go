@@ -282,7 +282,11 @@ func (d *Document) Without(id NodeID) (*Document, error) {
 			current[p] = e.Next
 		}
 	}
-	sets, err := Assign(AssignOptions{Current: current, Members: d.staying(id), Replicas: d.Replicas})
+	staying := d.staying(id)
+	if len(staying) < len(d.Layout[0].Serving) {
+		return nil, fmt.Errorf("%w: %d members would be left without %s: go back instead", ErrStep, len(staying), id)
+	}
+	sets, err := Assign(AssignOptions{Current: current, Members: staying, Replicas: d.Replicas})
 	if err != nil {
 		return nil, err
 	}
