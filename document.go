@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hengedb/henge/replication"
 	"github.com/hengedb/henge/replication/agree"
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/ring"
@@ -55,8 +56,22 @@ func (n *Node) adopted(d *ring.Document) {
 	}
 	n.keys.Adopted(d)
 	n.announce()
-	n.readyOnce.Do(func() { close(n.ready) })
+	if err := n.expelled(d); err != nil {
+		n.fail(err)
+		return
+	}
+	if _, member := d.Member(n.store.NodeID()); member {
+		n.readyOnce.Do(func() { close(n.ready) })
+	}
 	n.log.Info("cluster document held", slog.String("document", d.Name().String()))
+}
+
+// expelled is why this node must not serve, when the cluster has expelled it.
+func (n *Node) expelled(d *ring.Document) error {
+	if !d.IsExpelled(n.store.NodeID()) {
+		return nil
+	}
+	return fmt.Errorf("the cluster has expelled this node (id %s): its id is refused for ever; its directory is kept for salvage, give the node an empty one", n.store.NodeID())
 }
 
 func (n *Node) isReady() bool {
@@ -112,6 +127,7 @@ func (n *Node) follow() {
 		n.rememberPeers(peers)
 		n.begin(peers)
 		n.pull(peers)
+		n.takeIn(peers)
 		tick := make(chan struct{})
 		timer := n.o.Seams.Clock.AfterFunc(followEvery, func() { close(tick) })
 		select {
@@ -139,6 +155,19 @@ func (n *Node) pull(peers []ring.Peer) {
 		if err != nil {
 			n.log.Warn("cluster document cannot be pulled", slog.String("from", p.Name), slog.String("error", err.Error()))
 		}
+	}
+}
+
+// takeIn has newcomers become members by themselves, where that is set. One that was
+// seen by the last look too is no passer-by.
+func (n *Node) takeIn(peers []ring.Peer) {
+	stay := slices.DeleteFunc(slices.Clone(peers), func(p ring.Peer) bool { return n.met[p.ID] != p.Nonce })
+	n.met = make(map[ring.NodeID]uint64, len(peers))
+	for _, p := range peers {
+		n.met[p.ID] = p.Nonce
+	}
+	if err := n.keys.TakeIn(n.life, stay); err != nil && n.life.Err() == nil {
+		n.log.Warn("a node cannot be taken in now", slog.String("error", err.Error()))
 	}
 }
 
@@ -227,15 +256,10 @@ func founders(peers []ring.Peer) (members []ring.Member, elsewhere string) {
 		if p.Leaving || slices.ContainsFunc(members, func(m ring.Member) bool { return m.ID == p.ID }) {
 			continue
 		}
-		members = append(members, ring.Member{
-			ID: p.ID, Name: p.Name, Zone: p.Zone, Weight: usualWeight, HTTP: p.HTTP, RPC: p.RPC, Gossip: p.Gossip,
-		})
+		members = append(members, replication.MemberOf(p))
 	}
 	return members, ""
 }
-
-// usualWeight is a member's share when nobody says otherwise.
-const usualWeight = 100
 
 // draw makes 16 random bytes, in hexadecimal.
 func (n *Node) draw() string {

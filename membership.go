@@ -233,6 +233,8 @@ func (n *Node) checkPeer(h rpc.Hello) error {
 	}
 	doc := n.agent.Document()
 	switch {
+	case doc != nil && doc.IsExpelled(h.Node):
+		return fmt.Errorf("node %s (%s) was expelled from the cluster: its id is refused for ever", h.Name, h.Node)
 	case doc == nil || h.Cluster == "" || h.Cluster == doc.Cluster:
 		return nil
 	default:

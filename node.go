@@ -40,7 +40,8 @@ type Node struct {
 
 	ready     chan struct{} // closed once the document is held
 	readyOnce sync.Once
-	done      chan struct{} // closed when the node cannot go on, or is closed
+	met       map[ring.NodeID]uint64 // of follow: who was there at its last look, by nonce
+	done      chan struct{}          // closed when the node cannot go on, or is closed
 	doneOnce  sync.Once
 	fatal     error // set before done is closed
 
@@ -56,6 +57,8 @@ type Addrs struct {
 	RPC    string
 	Gossip string
 }
+
+var _ api.Changer = (*replication.Coordinator)(nil)
 
 // Open opens the store in dir, making it if need be, and returns once the
 // listeners stand. The node serves once it holds the cluster document: Ready waits

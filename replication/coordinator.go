@@ -1,10 +1,12 @@
 package replication
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -280,7 +282,22 @@ func (c *Coordinator) Ready() error {
 	if c.leaving.Load() {
 		return fmt.Errorf("%w: shutting down", request.ErrNotReady)
 	}
-	return c.serving()
+	if err := c.serving(); err != nil {
+		return err
+	}
+	return c.belongs(c.agent.Document())
+}
+
+// belongs says why this node is no part of the cluster, or nil. Requests that reach it
+// all the same are handed on to those who are.
+func (c *Coordinator) belongs(d *ring.Document) error {
+	if _, member := d.Member(c.self); member {
+		return nil
+	}
+	if slices.Contains(d.Left, c.self) {
+		return fmt.Errorf("%w: this node has left the cluster and may be switched off", request.ErrNotReady)
+	}
+	return fmt.Errorf("%w: this node is no member of the cluster yet: henge layout stage add %s, then henge layout apply", request.ErrNotReady, cmp.Or(c.name, c.self.String()))
 }
 
 // serving says why the node cannot serve, or nil.

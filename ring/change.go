@@ -10,6 +10,9 @@ import (
 // maxStaged bounds the steps of one change.
 const maxStaged = maxMembers
 
+// maxLeft is how many of those that left are remembered.
+const maxLeft = 1000
+
 // The errors of edits to the layout. The text of each that wraps one says what is so.
 var (
 	ErrChanging = errors.New("a layout change is in flight")
@@ -62,6 +65,9 @@ func (d *Document) Apply(hash string) (*Document, error) {
 	}
 	return d.edit(func(next *Document) error {
 		next.Members = plan.target.members
+		next.Left = slices.DeleteFunc(next.Left, func(id NodeID) bool {
+			return slices.ContainsFunc(next.Members, func(m Member) bool { return m.ID == id })
+		})
 		next.Change = &Change{Applied: next.Version, Steps: next.Staged}
 		next.Staged = nil
 		for p, set := range plan.Sets {
@@ -69,6 +75,18 @@ func (d *Document) Apply(hash string) (*Document, error) {
 		}
 		return nil
 	})
+}
+
+// Begun is Apply for steps that nobody staged before: the next version of the document
+// has them in flight.
+func (d *Document) Begun(steps ...Step) (*Document, error) {
+	staged := d.Clone()
+	staged.Staged = steps
+	plan, err := staged.Plan()
+	if err != nil {
+		return nil, err
+	}
+	return staged.Apply(plan.Hash)
 }
 
 // aim names who will serve a partition that nobody copies yet.
@@ -251,12 +269,14 @@ func (d *Document) Completed() (*Document, error) {
 			case Expelled:
 				next.Expelled = append(next.Expelled, m.ID)
 			case Leaves:
+				next.Left = append(next.Left, m.ID)
 			default:
 				next.Voters = append(next.Voters, m.ID)
 			}
 		}
 		next.Members = slices.DeleteFunc(next.Members, func(m Member) bool { return m.Going != "" })
 		slices.Sort(next.Expelled)
+		next.Left = next.Left[max(0, len(next.Left)-maxLeft):]
 		return nil
 	})
 }

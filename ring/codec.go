@@ -111,6 +111,7 @@ func (d *Document) Clone() *Document {
 	c.Voters = append([]NodeID(nil), d.Voters...)
 	c.Buckets = append([]Bucket(nil), d.Buckets...)
 	c.Expelled = append([]NodeID(nil), d.Expelled...)
+	c.Left = slices.Clone(d.Left)
 	c.Staged = cloneSteps(d.Staged)
 	if d.Change != nil {
 		change := *d.Change

@@ -36,6 +36,7 @@ type Document struct {
 	Buckets    []Bucket `json:"buckets"`    // sorted by name
 	Settings   Settings `json:"settings"`
 	Expelled   []NodeID `json:"expelled,omitempty"` // refused for ever
+	Left       []NodeID `json:"left,omitempty"`     // handed over and went; a person may add them again
 	Staged     []Step   `json:"staged,omitempty"`   // asked for, not applied
 	Change     *Change  `json:"change,omitempty"`   // the layout change in flight; nil is none
 

@@ -23,6 +23,17 @@ func (d *Document) Member(id NodeID) (Member, bool) {
 	return m, ok
 }
 
+// IsMember reports whether a node is a member.
+func (d *Document) IsMember(id NodeID) bool {
+	_, member := d.Member(id)
+	return member
+}
+
+// IsExpelled reports whether a node's id is refused.
+func (d *Document) IsExpelled(id NodeID) bool {
+	return slices.Contains(d.Expelled, id) || d.members[id].Going == Expelled
+}
+
 // Bucket finds a bucket by name.
 func (d *Document) Bucket(name string) (Bucket, bool) {
 	b, ok := d.buckets[name]

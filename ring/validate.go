@@ -49,6 +49,9 @@ func (d *Document) validateShape() error {
 	if len(d.Staged) > maxStaged || d.Change != nil && len(d.Change.Steps) > maxStaged {
 		bad("more steps than %d are staged or in flight", maxStaged)
 	}
+	if len(d.Left) > maxLeft {
+		bad("%d nodes that left: want at most %d", len(d.Left), maxLeft)
+	}
 	if d.Replicas < 1 || d.Replicas > maxReplicas {
 		bad("%d replicas: want 1 to %d", d.Replicas, maxReplicas)
 	}
@@ -86,7 +89,7 @@ func (d *Document) validateVoters() error {
 		return errors.New("no voters: want one or more")
 	}
 	for i, id := range d.Voters {
-		if !d.isMember(id) || (i > 0 && d.Voters[i-1] >= id) {
+		if !d.listed(id) || (i > 0 && d.Voters[i-1] >= id) {
 			return fmt.Errorf("voter %s: voters must be members, distinct and sorted", id)
 		}
 	}
@@ -138,7 +141,7 @@ func (d *Document) checkSet(ids []NodeID) error {
 		return fmt.Errorf("%d replicas: want at most %d", len(ids), maxReplicas)
 	}
 	for i, id := range ids {
-		if !d.isMember(id) || slices.Index(ids, id) != i {
+		if !d.listed(id) || slices.Index(ids, id) != i {
 			return fmt.Errorf("replica %s: replicas must be members and distinct", id)
 		}
 	}
@@ -171,7 +174,7 @@ func (d *Document) validateBuckets() error {
 
 func (d *Document) validateExpelled() error {
 	for i, id := range d.Expelled {
-		if id == 0 || d.isMember(id) || (i > 0 && d.Expelled[i-1] >= id) {
+		if id == 0 || d.listed(id) || (i > 0 && d.Expelled[i-1] >= id) {
 			return fmt.Errorf("expelled %s: the expelled must be no members, distinct and sorted", id)
 		}
 	}
@@ -179,7 +182,7 @@ func (d *Document) validateExpelled() error {
 }
 
 // isMember searches the sorted members; it needs no index.
-func (d *Document) isMember(id NodeID) bool {
+func (d *Document) listed(id NodeID) bool {
 	_, ok := slices.BinarySearchFunc(d.Members, id, func(m Member, id NodeID) int { return cmp.Compare(m.ID, id) })
 	return ok
 }

@@ -1,0 +1,42 @@
+package henge
+
+import (
+	"context"
+
+	"github.com/hengedb/henge/replication/request"
+)
+
+// LayoutStep is one part of a layout change: a node is added, removed, replaced or set.
+type LayoutStep = request.LayoutStep
+
+// Layout is who holds what, what is staged, and the change in flight.
+type Layout = request.Layout
+
+// Plan is what the staged steps would do.
+type Plan = request.Plan
+
+// Layout tells who holds what. It is zero while the node holds no document.
+func (n *Node) Layout() Layout { return n.keys.Layout() }
+
+// Stage adds steps of a layout change to those that are staged. Nothing changes before
+// Apply.
+func (n *Node) Stage(ctx context.Context, steps ...LayoutStep) error { return n.keys.Stage(ctx, steps) }
+
+// Unstage forgets all staged steps.
+func (n *Node) Unstage(ctx context.Context) error { return n.keys.Unstage(ctx) }
+
+// Plan tells what the staged steps would do.
+func (n *Node) Plan(ctx context.Context) (Plan, error) { return n.keys.Plan(ctx) }
+
+// Apply begins the change that the plan of this hash told, and does not wait for its
+// end: Layout tells how far it is.
+func (n *Node) Apply(ctx context.Context, hash string) error { return n.keys.Apply(ctx, hash) }
+
+// PauseChange stops the change in flight where it is.
+func (n *Node) PauseChange(ctx context.Context) error { return n.keys.PauseChange(ctx) }
+
+// ResumeChange lets a paused change go on.
+func (n *Node) ResumeChange(ctx context.Context) error { return n.keys.ResumeChange(ctx) }
+
+// RevertChange has the change in flight go back, as far as it can.
+func (n *Node) RevertChange(ctx context.Context) error { return n.keys.RevertChange(ctx) }
