@@ -19,6 +19,7 @@ import (
 type Options struct {
 	Binary string   // of the command; empty builds it into Dir
 	Nodes  int      // 0 is three
+	Room   int      // for nodes that a test may add; 0 is one
 	Dir    string   // of data and logs; must be empty, or hold only mount points for data
 	Args   []string // further arguments of every node
 }
@@ -33,10 +34,11 @@ const patience = time.Minute
 // Cluster is a set of nodes. Its methods may be called by several goroutines, as long
 // as each node is broken by one at a time.
 type Cluster struct {
-	o     Options
-	base  int
-	nodes []*Node
-	http  *http.Client
+	o      Options
+	base   int
+	nodes  []*Node
+	others []*Node // laid out by Another
+	http   *http.Client
 }
 
 // Start starts a new cluster and waits until every node is ready.
@@ -44,14 +46,16 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	if o.Nodes == 0 {
 		o.Nodes = 3
 	}
+	if o.Room == 0 {
+		o.Room = 1
+	}
 	var err error
 	if o.Binary == "" {
 		if o.Binary, err = Build(ctx, o.Dir); err != nil {
 			return nil, err
 		}
 	}
-	// Room for one more node, which a test may add.
-	base, err := FreePorts(ctx, o.Nodes+1)
+	base, err := FreePorts(ctx, o.Nodes+o.Room)
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +90,16 @@ func (c *Cluster) plan(i int) (*Node, error) {
 }
 
 // Another lays out one more node that would join the cluster, and does not start it.
+// There are at most Options.Room of them.
 func (c *Cluster) Another() (*Node, error) {
-	return c.plan(c.o.Nodes)
+	if len(c.others) == c.o.Room {
+		return nil, fmt.Errorf("there is room for %d more nodes", c.o.Room)
+	}
+	n, err := c.plan(c.o.Nodes + len(c.others))
+	if err == nil {
+		c.others = append(c.others, n)
+	}
+	return n, err
 }
 
 // Nodes are the nodes that the cluster began with.
@@ -144,7 +156,13 @@ func (c *Cluster) Command(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 // Close kills what still runs. A cluster that is to end well is stopped before.
-func (c *Cluster) Close() error { return c.Kill() }
+func (c *Cluster) Close() error {
+	errs := []error{c.Kill()}
+	for _, n := range c.others {
+		errs = append(errs, n.Kill())
+	}
+	return errors.Join(errs...)
+}
 
 // environ is this process's environment without settings of the command.
 func environ() []string {

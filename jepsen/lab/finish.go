@@ -31,14 +31,17 @@ func (l *Lab) Recover(ctx context.Context) error {
 	if err := l.Do(ctx, Step{Do: EndHeal}); err != nil {
 		return err
 	}
-	for _, n := range l.nodes {
+	for _, n := range l.Members() {
 		if n.Process() == nil {
 			if err := l.Do(ctx, Step{Do: EndStart, Node: n.name}); err != nil {
 				return err
 			}
 		}
 	}
-	for _, n := range l.nodes {
+	if err := l.settleChanges(ctx); err != nil {
+		return err
+	}
+	for _, n := range l.Members() {
 		if err := n.AwaitReady(ctx); err != nil {
 			return err
 		}
@@ -51,8 +54,9 @@ func (l *Lab) Recover(ctx context.Context) error {
 // stops waiting.
 func (l *Lab) Drain(ctx context.Context) []checker.Debt {
 	for began := time.Now(); ; {
-		debts, total := make([]checker.Debt, 0, len(l.nodes)), int64(0)
-		for _, n := range l.nodes {
+		members := l.Members()
+		debts, total := make([]checker.Debt, 0, len(members)), int64(0)
+		for _, n := range members {
 			owed := n.Process().Status(ctx).Hints.Count
 			debts, total = append(debts, checker.Debt{Node: n.name, Hints: owed}), total+owed
 		}
@@ -69,9 +73,10 @@ func (l *Lab) ReadAll(ctx context.Context, w Workload, session string) {
 	w.EnsureDefaults()
 	careful, careless := w.keys()
 	c := l.newClient(w.Clients, w.Bucket, session)
+	members := l.Members()
 	for i, key := range append(careful, careless...) {
 		for try := range finalTries {
-			n := l.nodes[(i+try)%len(l.nodes)]
+			n := members[(i+try)%len(members)]
 			if c.get(ctx, n, key, henge.ReadOptions{R: request.All, Timeout: finalTimeout}) {
 				break
 			}
@@ -85,10 +90,11 @@ func (l *Lab) Dump(ctx context.Context, w Workload) []checker.Dump {
 	w.EnsureDefaults()
 	careful, careless := w.keys()
 	var dumps []checker.Dump
+	asked := l.Members()[0]
 	for _, key := range append(careful, careless...) {
-		e, err := l.nodes[0].Process().Explain(ctx, w.Bucket, key)
+		e, err := asked.Process().Explain(ctx, w.Bucket, key)
 		if err != nil {
-			dumps = append(dumps, checker.Dump{Bucket: w.Bucket, Key: key, Node: l.nodes[0].name, Err: err.Error()})
+			dumps = append(dumps, checker.Dump{Bucket: w.Bucket, Key: key, Node: asked.name, Err: err.Error()})
 			continue
 		}
 		for _, r := range e.Replicas {

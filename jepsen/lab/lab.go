@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type Options struct {
 	Nodes    int           // 0 is 5
 	Replicas int           // 0 is 3
+	Spares   int           // further machines, off until a change adds them
 	Seed     uint64        // of everything that is left to chance
 	Detect   time.Duration // how soon the membership notices a death, at the earliest; 0 is 5 s
 	Skew     time.Duration // each start of a node has its clock off by at most this
@@ -41,8 +43,8 @@ func (o *Options) EnsureDefaults() {
 // Validate tells everything that is wrong.
 func (o *Options) Validate() error {
 	var errs []error
-	if o.Nodes < 1 || o.Nodes > 32 {
-		errs = append(errs, fmt.Errorf("nodes %d: want 1 to 32", o.Nodes))
+	if o.Nodes < 1 || o.Spares < 0 || o.Nodes+o.Spares > 32 {
+		errs = append(errs, fmt.Errorf("nodes %d and spares %d: want 1 to 32 in all", o.Nodes, o.Spares))
 	}
 	if o.Replicas < 1 {
 		errs = append(errs, fmt.Errorf("replicas %d: want at least 1", o.Replicas))
@@ -64,6 +66,9 @@ type Lab struct {
 	o     Options
 	began time.Time
 	nodes []*Node
+	turn  chan struct{} // held by the one layout change that is at work
+	life  context.Context
+	end   context.CancelFunc // of operators at work
 
 	mu     sync.Mutex     // guards rough and smooth
 	rough  bool           // some link is slow or lossy: no promise about time holds
@@ -82,19 +87,20 @@ func Open(ctx context.Context, o Options) (*Lab, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("lab options: %w", err)
 	}
-	l := &Lab{Net: NewNetwork(o.Seed), History: &history.Recorder{}, Sometimes: &Sometimes{}, o: o, began: time.Now()}
+	l := &Lab{Net: NewNetwork(o.Seed), History: &history.Recorder{}, Sometimes: &Sometimes{}, o: o, began: time.Now(), turn: make(chan struct{}, 1)}
+	l.life, l.end = context.WithCancel(ctx)
 	l.Table = NewTable(l.Net, o.Seed, o.Detect)
-	for i := range o.Nodes {
+	for i := range o.Nodes + o.Spares {
 		l.nodes = append(l.nodes, newNode(l, i))
 	}
 	ctx, cancel := context.WithTimeout(ctx, formWithin)
 	defer cancel()
-	for _, n := range l.nodes {
+	for _, n := range l.nodes[:o.Nodes] {
 		if err := n.Start(ctx); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
 	}
-	for _, n := range l.nodes {
+	for _, n := range l.nodes[:o.Nodes] {
 		if err := n.AwaitReady(ctx); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
@@ -102,8 +108,14 @@ func Open(ctx context.Context, o Options) (*Lab, error) {
 	return l, nil
 }
 
-// Nodes lists the nodes, dead ones included: n1, n2, and so on.
+// Nodes lists the nodes, dead ones and spares included: n1, n2, and so on.
 func (l *Lab) Nodes() []*Node { return l.nodes }
+
+// Members lists the nodes that are part of the cluster, dead ones included: those it
+// began with and those that were added, without those that went.
+func (l *Lab) Members() []*Node {
+	return slices.DeleteFunc(slices.Clone(l.nodes), func(n *Node) bool { return !n.isMember() })
+}
 
 // Node finds a node by its name; nil when there is none.
 func (l *Lab) Node(name string) *Node {
@@ -129,6 +141,7 @@ func (l *Lab) Now() time.Duration { return time.Since(l.began) }
 
 // Close stops every node and waits for all that runs.
 func (l *Lab) Close() error {
+	l.end()
 	for _, n := range l.nodes {
 		n.stop()
 	}

@@ -30,6 +30,8 @@ type Node struct {
 	disk   *vfs.MemFS
 	starts uint64
 	proc   *process // nil while the node is dead
+	member bool     // it is part of the cluster, or about to be
+	going  bool     // it is asked nothing any more: a change removes it
 }
 
 // process is one start of a node.
@@ -54,7 +56,7 @@ const dir = "/henge"
 
 func newNode(l *Lab, i int) *Node {
 	name := fmt.Sprintf("n%d", i+1)
-	return &Node{lab: l, name: name, id: chance(l.o.Seed, text(name)), disk: vfs.NewCrashableMem()}
+	return &Node{lab: l, name: name, id: chance(l.o.Seed, text(name)), disk: vfs.NewCrashableMem(), member: i < l.o.Nodes}
 }
 
 // Name is n1, n2, and so on.
@@ -92,7 +94,7 @@ func (n *Node) options(p *process, seed uint64) henge.Options {
 	l := n.lab
 	o := henge.Options{
 		Name: n.name, HTTP: n.name + ":" + portHTTP, RPC: n.name + ":" + portRPC, Gossip: n.name + ":" + portGossip,
-		Replicas: l.o.Replicas, Partitions: partitions(l.o.Nodes), CacheBytes: 1 << 20, Logger: l.o.Logger,
+		Replicas: l.o.Replicas, Partitions: partitions(l.o.Nodes + l.o.Spares), CacheBytes: 1 << 20, Logger: l.o.Logger,
 		Seams: henge.Seams{
 			FS: n.disk, Network: p.host, Clock: p.clock, Seed: seed | 1,
 			Membership: func(self ring.Peer) (replication.Membership, error) { return l.Table.Join(p.host, self), nil },
@@ -163,12 +165,32 @@ func (n *Node) Alive(node *henge.Node) bool {
 	return p != nil && p.node == node
 }
 
-// Serving reports whether the node runs and holds the cluster document.
+// Serving reports whether the node runs, holds the cluster document, and is not on
+// its way out of the cluster: an operator sends no clients to such a one.
 func (n *Node) Serving() bool { return n.servingSince(0) }
+
+func (n *Node) isMember() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.member
+}
+
+// setPart says whether the node is part of the cluster, and on its way out of it.
+func (n *Node) setPart(member, going bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.member, n.going = member, going
+}
+
+func (n *Node) isGoing() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.going
+}
 
 func (n *Node) servingSince(d time.Duration) bool {
 	p := n.current()
-	if p == nil {
+	if p == nil || n.isGoing() {
 		return false
 	}
 	p.mu.Lock()

@@ -22,6 +22,9 @@ const (
 	FaultKill   Kind = "kill"   // Node's process dies
 	FaultPower  Kind = "power"  // Node's machine goes off; Kept percent of what was not synced stays
 	EndStart    Kind = "start"  // Node starts again
+	ChangeAdd   Kind = "add"    // Node, a spare, becomes a member
+	ChangeGo    Kind = "remove" // Node leaves
+	ChangeSwap  Kind = "swap"   // Node dies for ever; To, a spare, takes its place
 	EndHeal     Kind = "heal"   // every link is well again
 )
 
@@ -53,7 +56,9 @@ func (s Step) String() string {
 		return fmt.Sprintf("links of %s: %v more, %.0f %% lost", s.Node, s.Delay, 100*s.Loss)
 	case FaultPower:
 		return fmt.Sprintf("%s loses power, %d %% of what was not synced stays", s.Node, s.Kept)
-	case FaultReset, FaultKill, EndStart:
+	case ChangeSwap:
+		return fmt.Sprintf("%s takes the place of %s", s.To, s.Node)
+	case FaultReset, FaultKill, EndStart, ChangeAdd, ChangeGo:
 		return fmt.Sprintf("%s %s", s.Do, s.Node)
 	case EndHeal:
 	}
@@ -102,15 +107,21 @@ func Draw(seed uint64, nodes []string, d time.Duration, faults Faults) Plan {
 			step.Node, step.Kept = pick(r, nodes), 100*r.IntN(2)
 			free = at + lasts
 			plan = append(plan, Step{At: free, Do: EndStart, Node: step.Node})
-		case EndStart, EndHeal:
+		case EndStart, EndHeal, ChangeAdd, ChangeGo, ChangeSwap:
 		}
 		plan = append(plan, step)
 		if step.Do == FaultSplit || step.Do == FaultOneWay || step.Do == FaultSlow {
 			plan = append(plan, Step{At: at + lasts, Do: EndHeal})
 		}
 	}
-	slices.SortStableFunc(plan, func(a, b Step) int { return int(a.At - b.At) })
-	return plan
+	return plan.With(nil)
+}
+
+// With is both plans as one, in order of time.
+func (p Plan) With(other Plan) Plan {
+	both := slices.Concat(p, other)
+	slices.SortStableFunc(both, func(a, b Step) int { return int(a.At - b.At) })
+	return both
 }
 
 // pause draws between low and high, small ones as often as large ones.
@@ -181,9 +192,11 @@ func (l *Lab) Do(ctx context.Context, s Step) error {
 	case FaultPower:
 		node.PowerOff(s.Kept)
 	case EndStart:
-		if node.Process() == nil {
+		if node.Process() == nil && node.isMember() {
 			return node.Start(ctx)
 		}
+	case ChangeAdd, ChangeGo, ChangeSwap:
+		l.ending.Go(func() { l.operate(s) })
 	case EndHeal:
 		l.setRough(false)
 		l.Net.Heal()

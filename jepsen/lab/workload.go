@@ -24,6 +24,7 @@ type Workload struct {
 	Bucket  string        // empty is "default"
 	Clients int           // 0 is 6
 	Keys    int           // 0 is 8
+	Careful bool          // all keys are: who keeps a key may change during the run
 	Pause   time.Duration // typical, between two operations of a client; 0 is 200 ms
 }
 
@@ -46,7 +47,9 @@ func (w *Workload) EnsureDefaults() {
 // keys lists the careful keys and then the others.
 func (w *Workload) keys() (careful, careless []string) {
 	for i := range w.Keys {
-		if i%2 == 0 {
+		if w.Careful {
+			careful = append(careful, fmt.Sprintf("careful-%d", i))
+		} else if i%2 == 0 {
 			careful = append(careful, fmt.Sprintf("careful-%d", i/2))
 		} else {
 			careless = append(careless, fmt.Sprintf("careless-%d", i/2))
@@ -76,7 +79,8 @@ func (l *Lab) Serve(ctx, stop context.Context, w Workload) error {
 	return nil
 }
 
-// replicas asks which nodes keep each key. It does not change during a run.
+// replicas asks which nodes keep each key. Where that changes during a run, all keys
+// must be careful.
 func (l *Lab) replicas(ctx context.Context, w Workload) (map[string][]string, error) {
 	careful, careless := w.keys()
 	replicas := make(map[string][]string)
