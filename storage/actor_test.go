@@ -118,6 +118,39 @@ func TestAnActorEndsWithThePossession(t *testing.T) {
 	}
 }
 
+func TestOnlyWhoServesMints(t *testing.T) {
+	s := open(t, vfs.NewMem(), Options{})
+	self, others := []ring.NodeID{s.NodeID()}, []ring.NodeID{7}
+	version := uint64(1)
+	for _, step := range []struct {
+		name        string
+		entry       ring.Entry
+		held, mints bool
+	}{
+		{"named for later", ring.Entry{Serving: others, Next: self, Phase: ring.PhaseWait}, false, false},
+		{"a newcomer that is copied to", ring.Entry{Serving: others, Next: self, Phase: ring.PhaseCopy}, true, false},
+		{"a newcomer that serves", ring.Entry{Serving: self, Former: others, Phase: ring.PhaseSwitch}, true, true},
+		{"one that served before the switch", ring.Entry{Serving: others, Former: self, Phase: ring.PhaseSwitch}, true, false},
+		{"one that only hands over the rest", ring.Entry{Serving: others, Former: self, Phase: ring.PhaseDrop}, false, false},
+	} {
+		version++
+		d := document(version, s.NodeID())
+		for p := range d.Layout {
+			d.Layout[p] = step.entry
+			d.Layout[p].Changed = version
+		}
+		if err := s.Install(d); err != nil {
+			t.Fatal(err)
+		}
+		if held := s.layout.Load().of(0).Held; held != step.held {
+			t.Errorf("%s: held is %v, want %v", step.name, held, step.held)
+		}
+		if _, err := tryMint(t, s, key(1)); (err == nil) != step.mints || err != nil && !errors.Is(err, ErrNotHeld) {
+			t.Errorf("%s: mint: %v, want it to succeed: %v", step.name, err, step.mints)
+		}
+	}
+}
+
 func TestADocumentCannotChangeTheNumberOfPartitions(t *testing.T) {
 	s := open(t, vfs.NewMem(), Options{})
 	for name, d := range map[string]*ring.Document{

@@ -28,8 +28,8 @@ var (
 	ErrCluster = errors.New("store belongs to another cluster")
 	// ErrNoDocument says that no cluster document was installed yet.
 	ErrNoDocument = errors.New("no cluster document is installed")
-	// ErrNotHeld says that this node holds no replica of the key's partition, so
-	// that it cannot mint there.
+	// ErrNotHeld says that this node does not serve the key's partition, so that it
+	// cannot mint there.
 	ErrNotHeld = errors.New("partition is not held")
 	// ErrHeld refuses to drop a partition of which this node holds a replica.
 	ErrHeld = errors.New("partition is held")

@@ -16,7 +16,7 @@ type PartitionState struct {
 	Document  uint64     // the version of the installed document
 	Held      bool       // this node is in a set that puts count in
 
-	holding *holding // nil when not held
+	holding *holding // nil when this node does not serve: only who serves mints (R1)
 }
 
 // layout is the partitions' states. How many there are is fixed when the first
@@ -35,7 +35,7 @@ func (l *layout) of(pos ring.Position) *PartitionState {
 // Install makes d the document that writes and mints go by. It swaps the state
 // of every partition, then passes once through all locks: when it returns,
 // whatever began under the older document has been applied. A partition that was
-// held and still is keeps its actor; one newly held gets a new one. A document
+// served and still is keeps its actor; one newly served gets a new one. A document
 // older than the installed one changes nothing.
 //
 // It fails when d has another number of partitions than before, which would put
@@ -85,10 +85,9 @@ func (s *Store) swap(d *ring.Document) error {
 // state is partition p's under document d, when it was old before.
 func (s *Store) state(p ring.Partition, d *ring.Document, old *PartitionState) *PartitionState {
 	entry := d.Layout[p]
-	held := entry.Takes(s.nodeID)
-	now := &PartitionState{Partition: p, Entry: entry, Document: d.Version, Held: held}
+	now := &PartitionState{Partition: p, Entry: entry, Document: d.Version, Held: entry.Takes(s.nodeID)}
 	switch {
-	case !held:
+	case !d.IsPrimary(p, s.nodeID):
 	case old != nil && old.holding != nil:
 		now.holding = old.holding
 	default:

@@ -56,7 +56,8 @@ func (t *Tx) Partition() PartitionState { return *t.state }
 // Mint returns the next dot of the actor that holds the key's partition, and a
 // stamp: both are new to the object and to what the writer saw, and the stamp is
 // above the node's clock too. Put both into the object and set it. It fails with
-// ErrNotHeld where the node holds no replica.
+// ErrNotHeld where the node does not serve the partition, also while it takes joins
+// there in a change.
 func (t *Tx) Mint(saw causal.Context) (causal.Dot, causal.Stamp, error) {
 	current := func() *holding { return t.store.layout.Load().of(t.pos).holding }
 	renew := func(old *holding) { t.store.endHolding(t.state.Partition, old) }
