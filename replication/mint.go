@@ -80,6 +80,9 @@ func (c *Coordinator) mintHint(tx *storage.Tx, w *write, m *minted) error {
 	if tx.Partition().Entry.Changed > w.place.doc.Version {
 		return errStale
 	}
+	if tx.Partition().Entry.Takes(c.self) {
+		return errStale // in a set of the partition nobody mints from a hint, and only who serves mints at all (R1)
+	}
 	held := tx.Hint()
 	var object *causal.Object
 	if held != nil {

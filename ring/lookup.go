@@ -58,11 +58,9 @@ func (d *Document) IsPrimary(p Partition, id NodeID) bool {
 func (d *Document) Fallbacks(p Partition) iter.Seq[NodeID] {
 	return func(yield func(NodeID) bool) {
 		met := make(map[NodeID]bool)
-		if d.Change != nil {
-			for _, m := range d.Members {
-				if m.Going != "" {
-					met[m.ID] = true // it would have to hand over at once what it is given
-				}
+		for _, m := range d.Members {
+			if m.Going != "" {
+				met[m.ID] = true // it would have to hand over at once what it is given
 			}
 		}
 		for _, id := range slices.Concat(d.Layout[p].Serving, d.Layout[p].Second()) {

@@ -102,3 +102,23 @@ func TestFallbacksStopWhenAsked(t *testing.T) {
 		}
 	}
 }
+
+func TestNobodyWhoIsGoingStandsIn(t *testing.T) {
+	for name, going := range map[string]Going{"leaving": Leaves, "expelled": Expelled} {
+		d := mustFirst(t, testMembers(9), 8, 3)
+		all := slices.Collect(d.Fallbacks(2))
+		for gone, id := range all {
+			next := d.Clone()
+			for i := range next.Members {
+				if next.Members[i].ID == id {
+					next.Members[i].Going = going
+				}
+			}
+			next.index()
+			want := slices.Delete(slices.Clone(all), gone, gone+1)
+			if got := slices.Collect(next.Fallbacks(2)); !slices.Equal(got, want) {
+				t.Errorf("%s: fallbacks without %s are %v, want %v", name, id, got, want)
+			}
+		}
+	}
+}

@@ -119,5 +119,21 @@ func replicaRows() []Mutant {
 		New:  `if false {`,
 
 		Package: pkg, Run: "TestASenderThatMissedAChangeIsRefused",
+	}, {
+		Name: "second set mints in a hint",
+		Rule: "in a set of the partition nobody mints from a hint (R1)",
+		File: "replication/mint.go",
+		Old:  `if tx.Partition().Entry.Takes(c.self) {`,
+		New:  `if false {`,
+
+		Package: pkg, Run: "TestInAChangeBothSetsTakeJoinsAndOneMints",
+	}, {
+		Name: "joins refused by newcomers",
+		Rule: "each set that puts count in takes joins (R4)",
+		File: "replication/replica.go",
+		Old:  `primary := partition.Entry.Takes(c.self)`,
+		New:  `primary := c.agent.Document().IsPrimary(partition.Partition, c.self)`,
+
+		Package: pkg, Run: "TestInAChangeBothSetsTakeJoinsAndOneMints",
 	}}
 }
