@@ -15,6 +15,7 @@ import (
 	"github.com/hengedb/henge/replication/handoff"
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
+	"github.com/hengedb/henge/replication/transfer"
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage"
 	"github.com/hengedb/henge/storage/clock"
@@ -83,19 +84,20 @@ func (o *Options) Validate() error {
 // A Coordinator serves puts and gets from any node, and this node's copies to
 // other coordinators. It is safe for concurrent use.
 type Coordinator struct {
-	self    ring.NodeID
-	name    string
-	version string
-	zone    string
-	store   *storage.Store
-	rpc     *rpc.Endpoint
-	agent   *agree.Agent
-	members Membership
-	health  *Health
-	handoff *handoff.Handoff
-	clock   clock.Clock
-	rand    func() uint64
-	log     *slog.Logger
+	self     ring.NodeID
+	name     string
+	version  string
+	zone     string
+	store    *storage.Store
+	rpc      *rpc.Endpoint
+	agent    *agree.Agent
+	members  Membership
+	health   *Health
+	handoff  *handoff.Handoff
+	transfer *transfer.Transfer
+	clock    clock.Clock
+	rand     func() uint64
+	log      *slog.Logger
 
 	counters Counters
 	buckets  bucketMaker
@@ -131,6 +133,7 @@ func New(o Options) (*Coordinator, error) {
 		OnUp: func(ring.NodeID) { c.handoff.Kick() },
 	})
 	c.handoff = handoff.New(handoff.Options{Store: o.Store, Cluster: c, Clock: o.Clock, Rand: o.Rand, Logger: o.Logger})
+	c.transfer = transfer.New(transfer.Options{Store: o.Store, Cluster: c, Clock: o.Clock, Logger: o.Logger})
 	c.serve()
 	c.health.Start()
 	return c, nil
@@ -150,6 +153,7 @@ func (c *Coordinator) Adopted(d *ring.Document) {
 	}
 	c.health.Learn(d)
 	c.handoff.Kick()
+	c.transfer.Kick()
 }
 
 // Document is the cluster document held now; nil while there is none.
@@ -195,6 +199,7 @@ func (c *Coordinator) Close() error {
 		return request.ErrClosed
 	}
 	c.end()
+	c.transfer.Close()
 	c.handoff.Close()
 	c.health.Close()
 	c.tasks.Wait()

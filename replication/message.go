@@ -15,13 +15,14 @@ import (
 
 // The methods between nodes. Numbers never change their meaning.
 const (
-	methodPing    rpc.Method = 1 // empty both ways
-	MethodAgree   rpc.Method = 2 // package agree's messages
-	methodJoin    rpc.Method = 3
-	methodRead    rpc.Method = 4
-	methodForward rpc.Method = 5
-	methodScan    rpc.Method = 6
-	methodInspect rpc.Method = 7
+	methodPing     rpc.Method = 1 // empty both ways
+	MethodAgree    rpc.Method = 2 // package agree's messages
+	methodJoin     rpc.Method = 3
+	methodRead     rpc.Method = 4
+	methodForward  rpc.Method = 5
+	methodScan     rpc.Method = 6
+	methodInspect  rpc.Method = 7
+	methodTransfer rpc.Method = 8 // package transfer's messages
 )
 
 // The hot messages are packed by hand; n| is a uvarint length before its bytes.

@@ -21,6 +21,7 @@ func (c *Coordinator) serve() {
 	c.rpc.Handle(methodForward, rpc.Spawn, c.serveForward)
 	c.rpc.Handle(methodScan, rpc.Spawn, c.serveScan)
 	c.rpc.Handle(methodInspect, rpc.Spawn, c.serveInspect)
+	c.rpc.Handle(methodTransfer, rpc.Spawn, c.serveTransfer)
 }
 
 // refused is a "no" on its way to another node: the code names a sentinel there.

@@ -84,8 +84,8 @@ func TestEncodingsStay(t *testing.T) {
 		"caller's key":   metaKey(metaCallers + "promise"),
 		"hint":           bare.encode(),
 		"position first": appendPosition(nil, sectionObject, 1<<63),
-		"position after": appendAfter(nil, sectionObject, 1<<63-1),
-		"section's end":  appendAfter(nil, sectionObject, everything),
+		"position after": keyAfter(sectionObject, 1<<63-1),
+		"section's end":  keyAfter(sectionObject, everything),
 	}
 	golden, err := os.ReadFile("testdata/encodings.txt")
 	if err != nil {

@@ -63,12 +63,12 @@ func appendPosition(dst []byte, s section, pos ring.Position) []byte {
 	return binary.BigEndian.AppendUint64(dst, uint64(pos))
 }
 
-// appendAfter appends the first key above position pos in section s.
-func appendAfter(dst []byte, s section, pos ring.Position) []byte {
+// keyAfter is the first key above position pos in section s.
+func keyAfter(s section, pos ring.Position) []byte {
 	if pos == ^ring.Position(0) {
-		return append(dst, byte(s)+1)
+		return []byte{byte(s) + 1}
 	}
-	return appendPosition(dst, s, pos+1)
+	return appendPosition(nil, s, pos+1)
 }
 
 // parseKey is the inverse of appendKey. The result shares nothing with raw.

@@ -22,7 +22,7 @@ func (s *Store) RangePage(ctx context.Context, p ring.Partition, after Key, reco
 	}
 	first, last := p.Range(len(l.states))
 	lower := ScanFrom{Position: first, Key: after}.bound(sectionObject)
-	pairs, next, err := s.page(ctx, sectionObject, lower, appendAfter(nil, sectionObject, last), pageLimits{records, bytes})
+	pairs, next, err := s.page(ctx, sectionObject, lower, keyAfter(sectionObject, last), pageLimits{records, bytes})
 	if err != nil {
 		return nil, false, fmt.Errorf("scan partition %d: %w", p, err)
 	}
@@ -77,7 +77,7 @@ func (s *Store) Leftovers(ctx context.Context, limit int) (partitions []ring.Par
 			continue
 		}
 		first, last := ring.Partition(i).Range(len(l.states))
-		upper := appendAfter(nil, sectionObject, last)
+		upper := keyAfter(sectionObject, last)
 		found := 0
 		for ok := it.SeekGE(appendPosition(nil, sectionObject, first)); ok && string(it.Key()) < string(upper); ok = it.Next() {
 			if found++; objects+found > limit {
@@ -170,5 +170,5 @@ func (s *Store) rangeBounds(p ring.Partition) (lower, upper []byte, err error) {
 		return nil, nil, fmt.Errorf("partition %d of %d", p, len(l.states))
 	}
 	first, last := p.Range(len(l.states))
-	return appendPosition(nil, sectionObject, first), appendAfter(nil, sectionObject, last), nil
+	return appendPosition(nil, sectionObject, first), keyAfter(sectionObject, last), nil
 }

@@ -120,7 +120,7 @@ type pair struct {
 // pages yields the pairs of section in from bound lower up to position last; it
 // ends after an error.
 func (s *Store) pages(ctx context.Context, in section, lower []byte, last ring.Position) iter.Seq[pair] {
-	upper := appendAfter(nil, in, last)
+	upper := keyAfter(in, last)
 	return func(yield func(pair) bool) {
 		for lower != nil {
 			var page []pair

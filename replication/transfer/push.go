@@ -1,0 +1,239 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage"
+	"github.com/hengedb/henge/storage/causal"
+	"github.com/hengedb/henge/storage/clock"
+)
+
+// pushPartition gives what this node has of a partition that it does not hold to every
+// node that takes writes there, and deletes it once each has said that it holds all.
+func (t *Transfer) pushPartition(j job) error {
+	doc, e, err := t.entry(j)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(e.Serving, e.Second())))) {
+		if err := t.pushTo(j, id); err != nil {
+			return fmt.Errorf("to %s: %w", id, err)
+		}
+	}
+	if _, _, err := t.entry(j); err != nil {
+		return err
+	}
+	if err := t.o.Store.DropRange(t.life, j.partition, doc.Version); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.drops[j.partition] = j.changed
+	t.total.Dropped++
+	return nil
+}
+
+func (t *Transfer) hasDropped(p ring.Partition, changed uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.drops[p] == changed
+}
+
+// pushTo returns nil once a node has said of every object of the partition that its
+// disk holds it.
+func (t *Transfer) pushTo(j job, to ring.NodeID) error {
+	var after storage.Key
+	for more := true; more; {
+		doc, _, err := t.entry(j)
+		if err != nil {
+			return err
+		}
+		var page []storage.Record
+		page, more, err = t.o.Store.RangePage(t.life, j.partition, after, pieceKeys, pieceBytes)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		after = page[len(page)-1].Key
+		page = slices.DeleteFunc(page, func(r storage.Record) bool { return dropped(doc, r.Key.Bucket, r.Object) })
+		if err := t.pushPage(j, doc, to, page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pushPage sends digests, and then what the other lacks.
+func (t *Transfer) pushPage(j job, doc *ring.Document, to ring.NodeID, page []storage.Record) error {
+	rows := make([]row, len(page))
+	for i, r := range page {
+		rows[i] = row{key: r.Key, digest: r.Object.Digest(doc.Secret, r.Key.Bucket, r.Key.Key)}
+	}
+	got, _, err := t.ask(to, ask{Kind: kindLack, Partition: j.partition}, rows)
+	if err != nil {
+		return err
+	}
+	for _, i := range got.Lacks {
+		if i < 0 || i >= len(page) {
+			return fmt.Errorf("%w: row %d of %d", errMessage, i, len(page))
+		}
+		if err := t.push(to, page[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Transfer) push(to ring.NodeID, r storage.Record) error {
+	if err := t.out.wait(t.life); err != nil {
+		return err
+	}
+	ctx, cancel := clock.WithTimeout(t.life, t.o.Clock, askWithin)
+	defer cancel()
+	if err := t.o.Cluster.Deliver(ctx, to, r.Key.Bucket, r.Key.Key, r.Object); err != nil {
+		return err
+	}
+	n := size(row{key: r.Key, object: r.Object})
+	t.out.pay(n)
+	t.bytesOut.Add(int64(n))
+	t.pushed.Add(1)
+	return nil
+}
+
+// errNotHere refuses what this node cannot answer for by its document.
+var errNotHere = errors.New("this node does not hold the partition, or by a newer document only")
+
+// Handle answers another node's Ask. The caller has seen to it that this node's document
+// is not older than the asker's, whose version is given.
+func (t *Transfer) Handle(ctx context.Context, document uint64, body []byte) ([]byte, error) {
+	var head ask
+	rows, err := decode(body, &head)
+	if err != nil {
+		return nil, err
+	}
+	if head.Kind == kindReport {
+		r, err := t.Report(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return encode(answer{Report: r}, nil)
+	}
+	if err := t.answers(head, document); err != nil {
+		return nil, err
+	}
+	var got answer
+	var back []row
+	switch head.Kind {
+	case kindPage:
+		got, back, err = t.servePage(ctx, head)
+	case kindFetch:
+		back, err = t.serveFetch(ctx, head, rows)
+	case kindLack:
+		got.Lacks, err = t.serveLack(ctx, rows)
+	default:
+		err = fmt.Errorf("%w: kind %q", errMessage, head.Kind)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := t.answers(head, document); err != nil { // R3: it may have moved while this node read
+		return nil, err
+	}
+	return encode(got, back)
+}
+
+// answers says why this node cannot answer an ask made by a document (R3).
+func (t *Transfer) answers(head ask, document uint64) error {
+	doc := t.o.Cluster.Document()
+	if doc == nil || int(head.Partition) >= doc.Partitions {
+		return errNotHere
+	}
+	e := doc.Entry(head.Partition)
+	held := slices.Contains(e.Serving, t.self) || head.Kind == kindLack && e.Takes(t.self)
+	if !held || e.Changed > document || doc.Version < document {
+		return errNotHere
+	}
+	return nil
+}
+
+// servePage reads one piece.
+func (t *Transfer) servePage(ctx context.Context, head ask) (answer, []row, error) {
+	if err := t.out.wait(ctx); err != nil {
+		return answer{}, nil, err
+	}
+	page, more, err := t.o.Store.RangePage(ctx, head.Partition, head.After.stored(), pieceKeys, pieceBytes)
+	if err != nil {
+		return answer{}, nil, err
+	}
+	got := answer{More: more}
+	if head.After.Bucket == "" {
+		if got.Bytes, err = t.o.Store.RangeBytes(head.Partition); err != nil {
+			return answer{}, nil, err
+		}
+	}
+	secret := t.o.Cluster.Document().Secret
+	rows := make([]row, len(page))
+	for i, r := range page {
+		rows[i] = row{key: r.Key, object: r.Object}
+		if head.Digests {
+			rows[i] = row{key: r.Key, digest: r.Object.Digest(secret, r.Key.Bucket, r.Key.Key)}
+		}
+	}
+	t.sent(rows)
+	return got, rows, nil
+}
+
+// serveFetch reads the first of the wanted objects, as many as fit into a piece.
+func (t *Transfer) serveFetch(ctx context.Context, _ ask, want []row) ([]row, error) {
+	if err := t.out.wait(ctx); err != nil {
+		return nil, err
+	}
+	total := 0
+	var rows []row
+	for _, w := range want {
+		o, err := t.o.Store.Read(ctx, w.key)
+		if err != nil {
+			return nil, err
+		}
+		r := row{key: w.key, object: o}
+		if total += size(r); len(rows) > 0 && total > pieceBytes {
+			break
+		}
+		rows = append(rows, r)
+	}
+	t.sent(rows)
+	return rows, nil
+}
+
+// serveLack tells which objects this node does not have as they are. Of the others it
+// says so after a sync (R2).
+func (t *Transfer) serveLack(ctx context.Context, rows []row) ([]int, error) {
+	secret := t.o.Cluster.Document().Secret
+	var lacks []int
+	for i, r := range rows {
+		var o *causal.Object
+		o, err := t.o.Store.Read(ctx, r.key)
+		if err != nil {
+			return nil, err
+		}
+		if o.Digest(secret, r.key.Bucket, r.key.Key) != r.digest {
+			lacks = append(lacks, i)
+		}
+	}
+	return lacks, t.o.Store.Barrier(ctx)
+}
+
+func (t *Transfer) sent(rows []row) {
+	n := 0
+	for _, r := range rows {
+		n += size(r)
+	}
+	t.out.pay(n)
+	t.bytesOut.Add(int64(n))
+}
