@@ -73,6 +73,9 @@ func TestABucketOfANewerDocumentIsLearnedOf(t *testing.T) {
 		},
 		"by a put that wants a value": func(t *testing.T, n *testNode) error {
 			_, err := n.Put(t.Context(), "new", "k", []byte("w"), request.WriteOptions{IfMatch: "*"})
+			if errors.Is(err, request.ErrPrecondition) {
+				return nil // the condition is its coordinator's, whose copy may lack the value yet
+			}
 			return err
 		},
 	} {
