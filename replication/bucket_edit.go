@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -147,7 +148,8 @@ func (c *Coordinator) edit(ctx context.Context, edit agree.Edit) (*ring.Document
 	defer release()
 	ctx, cancel := c.within(ctx, editTimeout)
 	defer cancel()
-	doc, err := c.agent.Propose(ctx, func(d *ring.Document) (*ring.Document, error) {
+	refused := false
+	propose := func(d *ring.Document) (*ring.Document, error) {
 		if err := d.Editable(); err != nil {
 			return nil, fmt.Errorf("%w: %w", request.ErrNotReady, err)
 		}
@@ -155,8 +157,13 @@ func (c *Coordinator) edit(ctx context.Context, edit agree.Edit) (*ring.Document
 		if err != nil && request.CodeOf(err) == unnamed {
 			err = fmt.Errorf("%w: %w", request.ErrBadValue, err)
 		}
+		refused = err != nil
 		return next, err
-	})
+	}
+	doc, err := c.agent.Propose(ctx, propose)
+	if refused && c.catchUpWithMembers(ctx) {
+		doc, err = c.agent.Propose(ctx, propose)
+	}
 	if errors.Is(err, agree.ErrConflict) || errors.Is(err, agree.ErrNoDocument) {
 		err = fmt.Errorf("%w: %w", request.ErrNotReady, err)
 	}
@@ -167,6 +174,24 @@ func (c *Coordinator) edit(ctx context.Context, edit agree.Edit) (*ring.Document
 		}
 	}
 	return doc, err
+}
+
+// catchUpWithMembers asks every member that is up for a newer document than the one
+// held, and reports whether there was one: an edit that does not fit may fit what was
+// decided a moment ago elsewhere.
+func (c *Coordinator) catchUpWithMembers(ctx context.Context) bool {
+	held := c.agent.Document()
+	ctx, cancel := c.within(ctx, request.DefaultTimeout)
+	defer cancel()
+	for _, m := range held.Members {
+		if m.ID == c.self || !c.health.Up(m.ID) {
+			continue
+		}
+		if err := c.agent.Pull(ctx, m.ID); err != nil {
+			c.log.Warn("document cannot be pulled", slog.String("from", m.Name), attrErr(err))
+		}
+	}
+	return c.agent.Document().Version > held.Version
 }
 
 // pending is an edit that may yet be decided. It says so itself.

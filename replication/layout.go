@@ -87,6 +87,9 @@ func inWords(err error) error {
 // processes that gossip knows.
 func (c *Coordinator) resolve(d *ring.Document, s request.LayoutStep) (ring.Step, error) {
 	step := ring.Step{Verb: s.Verb}
+	if !slices.Contains([]ring.Verb{ring.VerbAdd, ring.VerbRemove, ring.VerbReplace, ring.VerbSet}, s.Verb) {
+		return step, fmt.Errorf("%w: verb %.20q: want add, remove, replace or set", request.ErrUnsafe, s.Verb)
+	}
 	newcomer := s.Node
 	if s.Verb != ring.VerbAdd {
 		m, err := memberNamed(d, s.Node)
@@ -154,7 +157,7 @@ func memberNamed(d *ring.Document, name string) (ring.Member, error) {
 		}
 		return ring.Member{}, fmt.Errorf("%w: no member is named %q; there are %s", request.ErrNoNode, name, strings.Join(names, ", "))
 	}
-	return ring.Member{}, fmt.Errorf("%w: %d members are named %q; name one by its id, such as %s", request.ErrNoNode, len(found), name, found[0].ID)
+	return ring.Member{}, fmt.Errorf("%w: %d members are named %q; name one by its id, such as %s", request.ErrBadValue, len(found), name, found[0].ID)
 }
 
 // strangerNamed finds a live process that is no member.
@@ -170,7 +173,7 @@ func (c *Coordinator) strangerNamed(d *ring.Document, name string) (ring.Peer, e
 	}
 	switch {
 	case len(found) > 1:
-		return ring.Peer{}, fmt.Errorf("%w: %d nodes are named %q; name one by its id, such as %s", request.ErrNoNode, len(found), name, found[0].ID)
+		return ring.Peer{}, fmt.Errorf("%w: %d nodes are named %q; name one by its id, such as %s", request.ErrBadValue, len(found), name, found[0].ID)
 	case len(found) == 1 && found[0].Cluster != "" && found[0].Cluster != d.Cluster:
 		return ring.Peer{}, fmt.Errorf("%w: node %q belongs to cluster %s; give it an empty directory", request.ErrUnsafe, name, found[0].Cluster)
 	case len(found) == 1:
@@ -179,7 +182,7 @@ func (c *Coordinator) strangerNamed(d *ring.Document, name string) (ring.Peer, e
 	if m, err := memberNamed(d, name); err == nil {
 		return ring.Peer{}, fmt.Errorf("%w: %q is a member already (id %s)", request.ErrUnsafe, name, m.ID)
 	}
-	return ring.Peer{}, fmt.Errorf("%w: no running node is named %q; start it with --join and an address of the cluster", request.ErrNoNode, name)
+	return ring.Peer{}, fmt.Errorf("%w: no running node named %q has found the cluster; start it with --join and an address of a member", request.ErrNoNode, name)
 }
 
 // leads reports whether this node is who moves a change on, and takes in newcomers: the

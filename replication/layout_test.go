@@ -1,0 +1,104 @@
+package replication
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/ring"
+)
+
+// stranger adds a process that is no member to what gossip lists.
+func (c *cluster) stranger(id ring.NodeID, name string) {
+	c.peers = append(c.peers, ring.Peer{ID: id, Name: name, Zone: "z", RPC: name + ":1", Nonce: 1})
+}
+
+func TestAChangeIsStagedPlannedAndApplied(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		ctx, n := t.Context(), c.nodes[0]
+		c.stranger(99, "n9")
+		if _, err := n.Plan(ctx); !errors.Is(err, request.ErrUnsafe) {
+			t.Errorf("a plan of nothing: %v", err)
+		}
+		step := request.LayoutStep{Verb: ring.VerbReplace, Node: "n2", With: "n9", Weight: 50}
+		if err := n.Stage(ctx, []request.LayoutStep{step}); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := n.Plan(ctx)
+		if err != nil || plan.Moves != 8 || plan.Partitions != 8 || plan.LowestReplicas != 2 || !plan.Survives || len(plan.Nodes) != 4 {
+			t.Fatalf("the plan is %+v, %v", plan, err)
+		}
+		for _, node := range plan.Nodes {
+			switch node.Name {
+			case "n2":
+				if node.Going != ring.Leaves || node.Before != 8 || node.After != 0 || node.Loses != 8 {
+					t.Errorf("who goes: %+v", node)
+				}
+			case "n9":
+				if node.Weight != 50 || node.Zone != "z" || node.Before != 0 || node.Gains != 8 {
+					t.Errorf("who comes: %+v", node)
+				}
+			}
+		}
+		if err := n.Apply(ctx, "another"); !errors.Is(err, request.ErrStalePlan) {
+			t.Errorf("another plan: %v", err)
+		}
+		if err := n.PauseChange(ctx); !errors.Is(err, request.ErrNoChange) {
+			t.Errorf("a pause of nothing: %v", err)
+		}
+		if err := c.nodes[1].Apply(ctx, plan.Hash); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.nodes[1].Apply(ctx, plan.Hash); !errors.Is(err, request.ErrChanging) {
+			t.Errorf("a second change: %v", err)
+		}
+		if err := n.PauseChange(ctx); err != nil {
+			t.Error(err)
+		}
+		if l := n.Layout(); l.Change == nil || !l.Change.Paused || l.Change.Phases[ring.PhaseWait] != 8 || len(l.Staged) != 0 {
+			t.Errorf("the layout tells %+v, staged %+v", l.Change, l.Staged)
+		}
+		if err := n.ResumeChange(ctx); err != nil || n.Layout().Change.Paused {
+			t.Errorf("resume: %v", err)
+		}
+		if err := n.RevertChange(ctx); err != nil {
+			t.Errorf("revert: %v", err)
+		}
+	})
+}
+
+func TestAStepThatCannotBeIsRefused(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		ctx, n := t.Context(), c.nodes[0]
+		c.stranger(98, "twin")
+		c.stranger(99, "twin")
+		for name, tc := range map[string]struct {
+			step request.LayoutStep
+			err  error
+			says string
+		}{
+			"no such member":       {request.LayoutStep{Verb: ring.VerbRemove, Node: "n7"}, request.ErrNoNode, "n7"},
+			"no such newcomer":     {request.LayoutStep{Verb: ring.VerbAdd, Node: "n7"}, request.ErrNoNode, "has found the cluster"},
+			"a member already":     {request.LayoutStep{Verb: ring.VerbAdd, Node: "n1"}, request.ErrUnsafe, "a member already"},
+			"two of one name":      {request.LayoutStep{Verb: ring.VerbAdd, Node: "twin"}, request.ErrBadValue, "by its id"},
+			"too few for N":        {request.LayoutStep{Verb: ring.VerbRemove, Node: "n1"}, request.ErrUnsafe, "3 replicas"},
+			"a verb that is none":  {request.LayoutStep{Verb: "move", Node: "n1"}, request.ErrUnsafe, "want add"},
+			"a weight that is not": {request.LayoutStep{Verb: ring.VerbSet, Node: "n1", Weight: 5000}, request.ErrUnsafe, "1 to 1000"},
+		} {
+			err := n.Stage(ctx, []request.LayoutStep{tc.step})
+			if !errors.Is(err, tc.err) || !strings.Contains(err.Error(), tc.says) || request.OutcomeOf(err) != request.None {
+				t.Errorf("%s: %v, want %v with %q", name, err, tc.err, tc.says)
+			}
+		}
+		if err := n.Stage(ctx, []request.LayoutStep{{Verb: ring.VerbAdd, Node: ring.NodeID(98).String()}}); err != nil {
+			t.Errorf("by its id: %v", err)
+		}
+		if l := n.Layout(); len(l.Staged) != 1 || l.Staged[0].Node != "twin" {
+			t.Errorf("staged %+v", l.Staged)
+		}
+		if err := n.Unstage(ctx); err != nil || len(n.Layout().Staged) != 0 {
+			t.Errorf("unstage: %v", err)
+		}
+	})
+}
