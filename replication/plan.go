@@ -100,7 +100,7 @@ func (p *planning) partition(plan *request.Plan, at ring.Partition, before, afte
 	plan.Moves += moves
 	plan.Bytes += int64(moves) * size
 	for _, set := range [][]ring.NodeID{before, after} {
-		up := slices.DeleteFunc(slices.Clone(set), func(id ring.NodeID) bool { return p.doc.IsMember(id) && !p.c.health.Up(id) })
+		up := slices.DeleteFunc(slices.Clone(set), func(id ring.NodeID) bool { return !p.c.health.Up(id) })
 		zones := make(map[string]bool)
 		for _, id := range up {
 			zone := p.nodes[id].Zone
