@@ -317,8 +317,11 @@ func (d *Document) Without(id NodeID) (*Document, error) {
 			}
 		}
 		for p := range next.Layout {
-			if slices.Contains(next.Layout[p].Next, id) {
+			switch e := &next.Layout[p]; {
+			case slices.Contains(e.Next, id):
 				next.aim(Partition(p), sets[p]) //nolint:gosec // below 65,536
+			case e.Phase == PhaseDrop && slices.Contains(e.Former, id): // it will never report
+				next.settle(e, e.Serving, e.Former)
 			}
 		}
 		return nil

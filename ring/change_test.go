@@ -105,6 +105,27 @@ func TestWhoLeavesIsWaitedFor(t *testing.T) {
 	}
 }
 
+// A change that goes back has newcomers hand over what they took. One that falls
+// silent then is not waited for either, once it is amended away.
+func TestASilentNewcomerIsNotWaitedForOnTheWayBack(t *testing.T) {
+	d := applied(t, mustFirst(t, testMembers(4), 16, 3), add(testMembers(5)[4]))
+	d = must(t)(d.Advance(d.allOf(PhaseWait)))
+	d = must(t)(d.Reverted())
+	if len(d.allOf(PhaseDrop)) == 0 {
+		t.Fatal("nobody hands over")
+	}
+	d = must(t)(d.Without(5))
+	for p, e := range d.Layout {
+		if slices.Contains(e.Former, 5) {
+			t.Fatalf("partition %d waits for the expelled: %+v", p, e)
+		}
+	}
+	d = must(t)(d.Completed())
+	if !slices.Equal(d.Expelled, []NodeID{5}) || !slices.Equal(d.Voters, []NodeID{1, 2, 3, 4}) {
+		t.Errorf("expelled %v, voters %v", d.Expelled, d.Voters)
+	}
+}
+
 func TestEditsRefuse(t *testing.T) {
 	members := testMembers(4)
 	base := mustFirst(t, members[:3], 16, 3)
