@@ -14,12 +14,12 @@ import (
 
 func TestANewcomerCopiesWhatAnyOldReplicaHas(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.put(0, 2000, 0, 1, 2)
-		w.put(2000, 100, 1, 2) // the first source lacks them
+		w.put(0, 5000, 0, 1, 2) // more than a piece a partition
+		w.put(5000, 100, 1, 2)  // the first source lacks them
 		w.copying()
 		time.Sleep(10 * time.Second)
-		if got := w.nodes[3].count(); got != 2100 {
-			t.Errorf("the newcomer holds %d objects, want 2,100", got)
+		if got := w.nodes[3].count(); got != 5100 {
+			t.Errorf("the newcomer holds %d objects, want 5,100", got)
 		}
 		r := w.nodes[3].report()
 		if len(r.Copied) != 8 || len(r.Waiting) != 0 || len(r.Copied[0].Sources) != 3 || r.Copied[0].Changed != w.doc.Version {
@@ -188,6 +188,22 @@ func TestNoPhaseIsLeftWithoutItsProof(t *testing.T) {
 			}
 		})
 	}
+}
+
+// R2: what a node says of what it holds or holds no more, it says after a sync.
+func TestReportsAndAnswersAreGivenAfterASync(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n := w.nodes[0]
+		for name, say := range map[string]func() error{
+			"report": func() error { _, err := n.tr.Report(t.Context()); return err },
+			"lack":   func() error { _, err := n.tr.serveLack(t.Context(), []row{{key: testKey(1)}}); return err },
+		} {
+			before := n.store.Counters().BarrierSyncs
+			if err := say(); err != nil || n.store.Counters().BarrierSyncs == before {
+				t.Errorf("%s was given without a sync, %v", name, err)
+			}
+		}
+	})
 }
 
 func TestTheThrottleBoundsWhatIsTaken(t *testing.T) {
