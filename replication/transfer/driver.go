@@ -171,7 +171,7 @@ func (v view) moves() []ring.Move {
 		ready := false
 		switch e.Phase {
 		case ring.PhaseWait:
-			ready = begin(Copiers(e), copying)
+			ready = v.answer(Copiers(e)) && begin(Copiers(e), copying)
 		case ring.PhaseCopy:
 			ready = v.copied(p, e)
 		case ring.PhaseSwitch:
@@ -185,6 +185,12 @@ func (v view) moves() []ring.Move {
 		}
 	}
 	return moves
+}
+
+// answer reports whether all of these nodes reported: nothing is begun that waits for
+// one that is away.
+func (v view) answer(ids []ring.NodeID) bool {
+	return !slices.ContainsFunc(ids, func(id ring.NodeID) bool { return v.reports[id] == nil })
 }
 
 // begin reports whether every copier has room for one partition more, and takes it.
