@@ -19,12 +19,16 @@ const DefaultTransferMiBps = 64
 // partitions, and as much on the average of those that it does not hold. It fails with
 // request.ErrUnsafe when nothing is staged or the steps do not fit, and with
 // request.ErrChanging while a change is in flight.
-func (c *Coordinator) Plan(context.Context) (request.Plan, error) {
+func (c *Coordinator) Plan(ctx context.Context) (request.Plan, error) {
 	doc := c.agent.Document()
 	if doc == nil {
 		return request.Plan{}, fmt.Errorf("%w: no document is held", request.ErrNotReady)
 	}
 	staged, err := doc.Plan()
+	if err != nil && c.catchUpWithMembers(ctx) { // it was staged elsewhere a moment ago
+		doc = c.agent.Document()
+		staged, err = doc.Plan()
+	}
 	if err != nil {
 		return request.Plan{}, inWords(err)
 	}

@@ -90,6 +90,9 @@ func (c *Coordinator) joinTx(tx *storage.Tx, m *joinRequest, senderDocument uint
 			tx.SetHint(owe(tx.Hint(), m.targets, m.w, c.store.Now(), c.rand()))
 		}
 	case len(m.targets) > 0:
+		if me, _ := c.agent.Document().Member(c.self); me.Going != "" {
+			return fmt.Errorf("%w: this node goes, and would have to hand a hint over at once", request.ErrNotReady)
+		}
 		tx.SetHint(keep(tx.Hint(), m.object, m.targets, m.w, c.store.Now(), c.rand()))
 	default:
 		return fmt.Errorf("%w: this node is no replica of the key", errStale)

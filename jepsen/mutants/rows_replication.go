@@ -29,10 +29,26 @@ func requestRows() []Mutant {
 		Name: "duplicate answer counted twice",
 		Rule: "every count is of distinct nodes that answered",
 		File: "replication/round.go",
-		Old:  `a.state, r.tally.got = askOK, r.tally.got+1`,
-		New:  `a.state, r.tally.got = askOK, r.tally.got+2`,
+		Old:  `r.tally.counts(a.in)`,
+		New:  `r.tally.counts(a.in); r.tally.counts(a.in)`,
 
 		Package: pkg, Run: "TestASilentReplicaIsReplacedAtTheCap",
+	}, {
+		Name: "puts count in one set",
+		Rule: "in a change a put needs W in each set (R4)",
+		File: "replication/tally.go",
+		Old:  `func (t tally) met() bool { return t.serving.met() && t.second.met() }`,
+		New:  `func (t tally) met() bool { return t.serving.met() }`,
+
+		Package: pkg, Run: "TestInAChangeAPutNeedsWInEachSet|TestTally",
+	}, {
+		Name: "a fallback counts in one set",
+		Rule: "a fallback is in neither set and counts once in each (R4)",
+		File: "replication/placement.go",
+		Old:  `		return inBoth // it stands in`,
+		New:  `		return inServing`,
+
+		Package: pkg, Run: "TestInAChangeAFallbackCountsInEachSet",
 	}, {
 		Name: "answer before the sync counted",
 		Rule: "a replica's answer counts once it says that its disk holds the write (R2)",

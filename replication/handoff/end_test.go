@@ -269,3 +269,22 @@ func TestAMarkerWhoseTargetIsGoneEndsOnceEveryOtherReplicaHoldsIt(t *testing.T) 
 		}
 	})
 }
+
+// A change of the layout may take a partition from a target that stayed away, to nodes
+// that have been served already: then nobody is left to be served, and the hint ends.
+func TestAHintEndsWhenTheLayoutMovesToThoseWhoHoldIt(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, w *world) {
+		k, p := w.key(0, false)
+		w.set(w.away, true, p[0])
+		w.hint(k, "v", 1, 2, p[0])
+		time.Sleep(soon)
+		if h := w.kept(k); h == nil || len(h.Noted) != 2 {
+			t.Fatalf("the others were offered it, and the hint is %+v", h)
+		}
+		w.relayout(k, p[1], p[2])
+		time.Sleep(soon)
+		if h := w.kept(k); h != nil {
+			t.Errorf("every primary holds it, and the hint is %+v", h)
+		}
+	})
+}

@@ -164,6 +164,11 @@ func (h *Handoff) pass() {
 		}
 		recipients := h.recipients(record.Hint, primaries)
 		if len(recipients) == 0 {
+			if h.enough(record.Hint, primaries) { // the layout has moved on to nodes that hold it
+				if err := h.note(record, nil); err != nil {
+					h.fault("hint cannot be ended", err)
+				}
+			}
 			continue
 		}
 		select {
