@@ -2,8 +2,12 @@ package replication
 
 import (
 	"errors"
+	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage"
@@ -34,20 +38,7 @@ func TestInAChangeBothSetsTakeJoinsAndOneMints(t *testing.T) {
 			inCluster(t, 5, func(t *testing.T, c *cluster) {
 				key, p, others := c.key(0)
 				n, at := others[0], storage.Key{Bucket: "default", Key: key}.Position()
-				d := p[0].agent.Document().Clone()
-				d.Version++
-				partition := at.Partition(d.Partitions)
-				d.Layout[partition] = phase.entry([]ring.NodeID{p[0].self, p[1].self, n.self}, d.Layout[partition].Serving)
-				d.Layout[partition].Changed = d.Version
-				d, err := d.Seal()
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, node := range c.nodes {
-					if err := node.agent.Adopt(t.Context(), d.Raw()); err != nil {
-						t.Fatal(err)
-					}
-				}
+				d := c.relay(key, phase.entry([]ring.NodeID{p[0].self, p[1].self, n.self}, c.entry(key).Serving))
 				if phase.takes {
 					w := &write{key: keyName{"default", key}, place: n.place(d, at), bucket: ring.Bucket{Generation: 1}, latest: ^causal.Stamp(0)}
 					if _, err := n.mint(t.Context(), w); !errors.Is(err, errStale) || n.hint(t, key) != nil {
@@ -55,11 +46,98 @@ func TestInAChangeBothSetsTakeJoinsAndOneMints(t *testing.T) {
 					}
 				}
 				m := joinRequest{key: keyName{"default", key}, object: sampleOf(d)}
-				_, err = n.serveJoin(t.Context(), &rpc.Request{From: rpc.Peer{ID: p[0].self, Nonce: 1}, Document: d.Version, Body: m.encode()})
+				_, err := n.serveJoin(t.Context(), &rpc.Request{From: rpc.Peer{ID: p[0].self, Nonce: 1}, Document: d.Version, Body: m.encode()})
 				if (err == nil) != phase.takes || (n.holds(t, key) != "") != phase.takes {
 					t.Errorf("a join: %v, holds %q, want it taken: %v", err, n.holds(t, key), phase.takes)
 				}
 			})
 		})
 	}
+}
+
+// entry is the row of the layout for a key.
+func (c *cluster) entry(key string) ring.Entry {
+	d := c.nodes[0].agent.Document()
+	return d.Entry(storage.Key{Bucket: "default", Key: key}.Position().Partition(d.Partitions))
+}
+
+// relay has all nodes hold a document with another row for a key.
+func (c *cluster) relay(key string, e ring.Entry) *ring.Document {
+	c.t.Helper()
+	d := c.nodes[0].agent.Document().Clone()
+	d.Version++
+	e.Changed = d.Version
+	d.Layout[storage.Key{Bucket: "default", Key: key}.Position().Partition(d.Partitions)] = e
+	d, err := d.Seal()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, n := range c.nodes {
+		if err := n.agent.Adopt(c.t.Context(), d.Raw()); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	return d
+}
+
+// inPhases runs f for a key whose partition goes from p to p[0] and two newcomers, in
+// each phase in which a put needs W in both sets; n is one of who serves.
+func inPhases(t *testing.T, size int, f func(t *testing.T, c *cluster, key string, n *testNode, p, newcomers []*testNode)) {
+	t.Helper()
+	for _, phase := range []ring.Phase{ring.PhaseCopy, ring.PhaseSwitch} {
+		t.Run(string(phase), func(t *testing.T) {
+			inCluster(t, size, func(t *testing.T, c *cluster) {
+				key, p, others := c.key(0)
+				old := c.entry(key).Serving
+				next := []ring.NodeID{p[0].self, others[0].self, others[1].self}
+				if phase == ring.PhaseCopy {
+					c.relay(key, ring.Entry{Serving: old, Next: next, Phase: phase})
+				} else {
+					c.relay(key, ring.Entry{Serving: next, Former: old, Phase: phase})
+				}
+				f(t, c, key, p[0], p, others[:2])
+			})
+		})
+	}
+}
+
+func TestInAChangeAPutNeedsWInEachSet(t *testing.T) {
+	inPhases(t, 5, func(t *testing.T, c *cluster, key string, n *testNode, p, newcomers []*testNode) {
+		for name, away := range map[string][]*testNode{"those who come": newcomers, "those who go": p[1:]} {
+			c.cut(n, away...)
+			_, err := n.Put(t.Context(), "default", key, []byte(name), request.WriteOptions{Strict: request.On})
+			if quorum, ok := errors.AsType[*request.QuorumError](err); !ok || quorum.Need != 2 || quorum.Got != 1 {
+				t.Errorf("without %s: %v", name, err)
+			}
+			c.mend(n, away...)
+			time.Sleep(time.Minute) // they are probed, and found
+		}
+		c.cut(n, p[1], newcomers[0]) // one of each set
+		if r := n.mustPut(t, key, "v", request.WriteOptions{Strict: request.On}); r.Acks != 3 {
+			t.Errorf("without one of each set: %+v", r)
+		}
+	})
+}
+
+func TestInAChangeAFallbackCountsInEachSet(t *testing.T) {
+	inPhases(t, 6, func(t *testing.T, c *cluster, key string, n *testNode, p, newcomers []*testNode) {
+		c.cut(n, newcomers...)
+		c.cut(n, p[1:]...)
+		if r := n.mustPut(t, key, "v", request.WriteOptions{}); r.Acks != 2 || r.Hinted == 0 {
+			t.Errorf("one of both sets and a fallback: %+v", r)
+		}
+	})
+}
+
+func TestInAChangeAllWhoTakeHoldTheWrite(t *testing.T) {
+	inPhases(t, 5, func(t *testing.T, c *cluster, key string, n *testNode, p, newcomers []*testNode) {
+		n.mustPut(t, key, "v", request.WriteOptions{W: request.All})
+		synctest.Wait()
+		for _, node := range slices.Concat(p, newcomers) {
+			if got := node.holds(t, key); got != "v" {
+				t.Errorf("%s holds %q", node.host, got)
+			}
+		}
+		newcomers[1].mustGet(t, key, "v", request.ReadOptions{}) // through who may not serve yet
+	})
 }
