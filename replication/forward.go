@@ -47,9 +47,29 @@ type writeKnobs struct {
 	Return      bool              `json:"return,omitempty"`
 }
 
-// route runs a write here when this node holds the key, and hands it on otherwise.
-// A primary whose disk is full hands it on too.
-func (c *Coordinator) route(ctx context.Context, w *write) (request.Receipt, error) {
+// route runs a write here when this node holds the key, and hands it on otherwise; anew
+// when this node was to run it and serves the key no more.
+func (c *Coordinator) route(ctx context.Context, w *write) (receipt request.Receipt, err error) {
+	for attempt := 0; ; attempt++ {
+		receipt, err = c.routeOnce(ctx, w)
+		if !errors.Is(err, errStale) || attempt == maxStale || ctx.Err() != nil {
+			break
+		}
+		if err := c.settled(ctx); err != nil {
+			return receipt, err
+		}
+		if err := c.locateWrite(w); err != nil {
+			return receipt, err
+		}
+	}
+	if w.shipped && err != nil && request.OutcomeOf(err) == request.None {
+		err = &unsure{err}
+	}
+	return receipt, err
+}
+
+// routeOnce is one try. A primary whose disk is full hands the write on too.
+func (c *Coordinator) routeOnce(ctx context.Context, w *write) (request.Receipt, error) {
 	leaders := c.leaders(&w.place, w.knobs.strict)
 	if len(leaders) > 0 && leaders[0] == c.self {
 		receipt, err := c.coordinate(ctx, w)
@@ -81,9 +101,24 @@ func (c *Coordinator) route(ctx context.Context, w *write) (request.Receipt, err
 	return answer.receipt, answer.err
 }
 
-// routeGet runs a read here when this node holds the key, and hands it on
-// otherwise.
+// routeGet runs a read here when this node holds the key, and hands it on otherwise;
+// anew when this node was to run it and serves the key no more.
 func (c *Coordinator) routeGet(ctx context.Context, q *query) (request.Value, error) {
+	for attempt := 0; ; attempt++ {
+		value, err := c.routeGetOnce(ctx, q)
+		if !errors.Is(err, errStale) || attempt == maxStale || ctx.Err() != nil {
+			return value, err
+		}
+		if err := c.settled(ctx); err != nil {
+			return value, err
+		}
+		if err := c.locateQuery(q); err != nil {
+			return value, err
+		}
+	}
+}
+
+func (c *Coordinator) routeGetOnce(ctx context.Context, q *query) (request.Value, error) {
 	leaders := c.leaders(&q.place, q.knobs.strict)
 	if len(leaders) > 0 && leaders[0] == c.self {
 		return c.answer(ctx, q)

@@ -72,12 +72,18 @@ func (c *Coordinator) answer(ctx context.Context, q *query) (request.Value, erro
 // read reads, and anew where the layout moved under it.
 func (c *Coordinator) read(ctx context.Context, q *query) (*found, error) {
 	for attempt := 0; ; attempt++ {
+		if q.place.beside {
+			return nil, errStale // who serves is to be asked
+		}
 		f, err := c.readOnce(ctx, q, attempt < maxStale)
 		if err == nil && q.bucket.Generation == 0 && f.object != nil {
 			err = c.learnBucket(ctx, q, f)
 		}
 		if !errors.Is(err, errStale) || attempt == maxStale {
 			return f, err
+		}
+		if err := c.settled(ctx); err != nil {
+			return nil, err
 		}
 		if err := c.locateQuery(q); err != nil {
 			return nil, err

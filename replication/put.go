@@ -62,15 +62,18 @@ func (c *Coordinator) change(ctx context.Context, verb string, key keyName, valu
 // who has minted it by then knows the operation again.
 func (c *Coordinator) coordinate(ctx context.Context, w *write) (receipt request.Receipt, err error) {
 	for attempt := 0; ; attempt++ {
-		if !w.place.holds && (w.knobs.strict || slices.Contains(w.place.second, c.self)) {
-			err = errStale // only a copy that serves counts, and only one that serves or stands in mints (R1)
+		if w.place.beside || (w.knobs.strict && !w.place.holds) {
+			err = errStale // only who serves mints, or who stands in (R1), and only a copy that serves is strict
 			break
 		}
 		receipt, err = c.attempt(ctx, w, attempt < maxStale)
 		if !errors.Is(err, errStale) || attempt == maxStale {
 			break
 		}
-		if err = c.locateWrite(w); err != nil {
+		if err = c.settled(ctx); err == nil {
+			err = c.locateWrite(w)
+		}
+		if err != nil {
 			break
 		}
 	}

@@ -15,9 +15,18 @@ import (
 // the newer document.
 var errStale = fmt.Errorf("%w: the partition's entry has changed", request.ErrNotReady)
 
-// maxStale is how often a request starts anew because the layout moved under it;
-// one change of one partition moves it three times at most.
-const maxStale = 3
+// maxStale is how often a request starts anew because the layout moved under it: a
+// change of a partition has four steps, and one that goes back two more.
+const maxStale = 6
+
+// settled waits until the store goes by the document held: a request that was refused
+// because the layout moved would only be refused again before.
+func (c *Coordinator) settled(ctx context.Context) error {
+	if err := c.agent.Settled(ctx); err != nil {
+		return fmt.Errorf("%w: the newer document is not in use yet: %w", request.ErrNotReady, err)
+	}
+	return nil
+}
 
 // await waits for a round that asks by doc. Where a replica tells that its entry for
 // the partition is newer, that document is fetched from it, and errStale says that it

@@ -39,7 +39,10 @@ func TestAClusterThatGrowsAndShrinksLosesNothing(t *testing.T) {
 	restart(t, n4)
 	restart(t, n3)
 	henge(t, c, "settings", "set", "transfer_mibps=64")
-	henge(t, c, "layout", "apply", "--wait")
+	cluster.Eventually(t, changing, "the change is complete", func() (bool, string) {
+		out := henge(t, c, "layout", "show", "--output", "json")
+		return !strings.Contains(out, `"change"`), out
+	})
 	serves(t, n4, n5)
 	complete(t, all, append(c.Nodes(), n4, n5)...)
 
@@ -111,7 +114,9 @@ func henge(t *testing.T, c *cluster.Cluster, args ...string) string {
 	if err != nil {
 		t.Fatalf("henge %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-	t.Logf("henge %s, in %s", strings.Join(args, " "), time.Since(begun).Round(time.Millisecond))
+	if args[1] != "show" {
+		t.Logf("henge %s, in %s", strings.Join(args, " "), time.Since(begun).Round(time.Millisecond))
+	}
 	return string(out)
 }
 

@@ -107,7 +107,17 @@ func (a *Agent) fetch(from ring.NodeID) error {
 	}
 }
 
-// settled waits until Adopted has returned for the document held.
+// Settled waits until Adopted has returned for the document held: Document may run
+// ahead of it by one call.
+func (a *Agent) Settled(ctx context.Context) error {
+	ctx, leave, err := a.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return a.settled(ctx)
+}
+
 func (a *Agent) settled(ctx context.Context) error {
 	if d := a.Document(); d != nil {
 		return a.take(ctx, d, anyNewer)
