@@ -23,6 +23,9 @@ func (c *Coordinator) serveTransfer(ctx context.Context, req *rpc.Request) ([]by
 	if err := c.pullNewer(ctx, req); err != nil {
 		return nil, refused{err}
 	}
+	if err := c.Settled(ctx); err != nil { // what began under an older one has been applied
+		return nil, refused{err}
+	}
 	answer, err := c.transfer.Handle(ctx, req.Document, req.Body)
 	if err != nil {
 		return nil, refused{err}

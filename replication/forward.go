@@ -55,7 +55,7 @@ func (c *Coordinator) route(ctx context.Context, w *write) (receipt request.Rece
 		if !errors.Is(err, errStale) || attempt == maxStale || ctx.Err() != nil {
 			break
 		}
-		if err := c.settled(ctx); err != nil {
+		if err := c.Settled(ctx); err != nil {
 			return receipt, err
 		}
 		if err := c.locateWrite(w); err != nil {
@@ -109,7 +109,7 @@ func (c *Coordinator) routeGet(ctx context.Context, q *query) (request.Value, er
 		if !errors.Is(err, errStale) || attempt == maxStale || ctx.Err() != nil {
 			return value, err
 		}
-		if err := c.settled(ctx); err != nil {
+		if err := c.Settled(ctx); err != nil {
 			return value, err
 		}
 		if err := c.locateQuery(q); err != nil {

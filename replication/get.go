@@ -82,7 +82,7 @@ func (c *Coordinator) read(ctx context.Context, q *query) (*found, error) {
 		if !errors.Is(err, errStale) || attempt == maxStale {
 			return f, err
 		}
-		if err := c.settled(ctx); err != nil {
+		if err := c.Settled(ctx); err != nil {
 			return nil, err
 		}
 		if err := c.locateQuery(q); err != nil {

@@ -70,7 +70,7 @@ func (c *Coordinator) coordinate(ctx context.Context, w *write) (receipt request
 		if !errors.Is(err, errStale) || attempt == maxStale {
 			break
 		}
-		if err = c.settled(ctx); err == nil {
+		if err = c.Settled(ctx); err == nil {
 			err = c.locateWrite(w)
 		}
 		if err != nil {

@@ -19,9 +19,9 @@ var errStale = fmt.Errorf("%w: the partition's entry has changed", request.ErrNo
 // change of a partition has four steps, and one that goes back two more.
 const maxStale = 6
 
-// settled waits until the store goes by the document held: a request that was refused
+// Settled waits until the store goes by the document held: a request that was refused
 // because the layout moved would only be refused again before.
-func (c *Coordinator) settled(ctx context.Context) error {
+func (c *Coordinator) Settled(ctx context.Context) error {
 	if err := c.agent.Settled(ctx); err != nil {
 		return fmt.Errorf("%w: the newer document is not in use yet: %w", request.ErrNotReady, err)
 	}

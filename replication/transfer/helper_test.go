@@ -21,16 +21,17 @@ import (
 
 // world is four nodes with stores of their own, and one document.
 type world struct {
-	t        *testing.T
-	nodes    []*node
-	deciding sync.Mutex
-	stuck    bool // nothing is decided
-	seen     map[ring.Phase]int
-	mu       sync.Mutex
-	doc      *ring.Document
-	away     map[ring.NodeID]bool
-	damage   func(answer []byte) []byte // what the line makes of answers
-	refuse   bool                       // deliveries fail
+	t         *testing.T
+	nodes     []*node
+	deciding  sync.Mutex
+	stuck     bool // nothing is decided
+	seen      map[ring.Phase]int
+	mu        sync.Mutex
+	doc       *ring.Document
+	away      map[ring.NodeID]bool
+	damage    func(answer []byte) []byte // what the line makes of answers
+	refuse    bool                       // deliveries fail
+	unsettled error                      // why no store goes by the document yet
 }
 
 type node struct {
@@ -42,6 +43,9 @@ type node struct {
 }
 
 func (n *node) Document() *ring.Document { n.w.mu.Lock(); defer n.w.mu.Unlock(); return n.w.doc }
+
+// Settled is what the test says.
+func (n *node) Settled(context.Context) error { return n.w.unsettled }
 
 func (n *node) Up(id ring.NodeID) bool { n.w.mu.Lock(); defer n.w.mu.Unlock(); return !n.w.away[id] }
 

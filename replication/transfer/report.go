@@ -43,12 +43,17 @@ const leftoversMost = 1 << 20
 
 // Report tells how far this node is.
 func (t *Transfer) Report(ctx context.Context) (*Report, error) {
-	r := &Report{Node: t.self, Hints: t.o.Store.HintStats().Count}
+	r := &Report{Node: t.self}
 	doc := t.o.Cluster.Document()
 	if doc == nil {
 		return r, nil
 	}
-	r.Document = doc.Version
+	// Only when the store goes by the document has everything that began under an older
+	// one been applied: what is counted next is not counted too early.
+	if err := t.o.Cluster.Settled(ctx); err != nil {
+		return nil, err
+	}
+	r.Document, r.Hints = doc.Version, t.o.Store.HintStats().Count
 	var err error
 	if _, r.Leftovers, err = t.o.Store.Leftovers(ctx, leftoversMost); err != nil {
 		return nil, err

@@ -19,6 +19,8 @@ import (
 type Cluster interface {
 	// Document is the cluster document held now; nil while there is none.
 	Document() *ring.Document
+	// Settled waits until the store goes by the document held.
+	Settled(ctx context.Context) error
 	// Up reports whether a node is believed to answer.
 	Up(ring.NodeID) bool
 	// Deliver joins an object into a node's copy; nil once it holds it on disk.

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -235,5 +236,15 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		var head ask
 		_, _ = decode(b, &head)
+	})
+}
+
+// A node that holds a document by which its store does not go yet has not said so.
+func TestAReportWaitsForTheStore(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.unsettled = errors.New("not yet")
+		if r, err := w.nodes[0].tr.Report(t.Context()); !errors.Is(err, w.unsettled) {
+			t.Errorf("%+v, %v", r, err)
+		}
 	})
 }
