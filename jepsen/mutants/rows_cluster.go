@@ -66,14 +66,6 @@ func clusterRows() []Mutant {
 
 		Package: pkg, Run: swarm, Env: []string{"HENGE_SEED=12"}, Want: "phantom: invalid",
 	}, {
-		Name: "cluster: hint without targets",
-		Rule: "a fallback that nobody is known to need keeps its hint for all primaries, and it ends (law 2)",
-		File: "replication/put.go",
-		Old:  `w.stands = p.replicas //`,
-		New:  `w.stands = nil //`,
-
-		Package: pkg, Run: swarm, Env: []string{"HENGE_SEED=23"}, Want: "converged: invalid",
-	}, {
 		Name: "cluster: fallbacks not asked by reads",
 		Rule: "a client reads while R nodes are alive on its side (law 4)",
 		File: "replication/get.go",

@@ -48,9 +48,12 @@ func takers(e ring.Entry) []ring.NodeID {
 	return slices.Concat(e.Serving, second)
 }
 
-// targetsOf resolves a hint's targets at delivery: one that is no replica any more
-// means every present primary.
+// targetsOf resolves a hint's targets at delivery: one that is no replica any more, and
+// none at all, means every present primary.
 func targetsOf(hint *storage.Hint, primaries []ring.NodeID) []ring.NodeID {
+	if len(hint.Targets) == 0 {
+		return primaries
+	}
 	for _, id := range hint.Targets {
 		if !slices.Contains(primaries, id) {
 			return primaries

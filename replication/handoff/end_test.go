@@ -288,3 +288,19 @@ func TestAHintEndsWhenTheLayoutMovesToThoseWhoHoldIt(t *testing.T) {
 		}
 	})
 }
+
+func TestAHintForNobodyIsForEveryPrimary(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, w *world) {
+		k, p := w.key(0, false)
+		w.hint(k, "v", 1, 2)
+		time.Sleep(soon)
+		for _, id := range p {
+			if got := w.got(id); len(got) != 1 {
+				t.Errorf("%s was sent %q", id, got)
+			}
+		}
+		if h := w.kept(k); h != nil {
+			t.Errorf("all hold it, and the hint is %+v", h)
+		}
+	})
+}
