@@ -13,7 +13,7 @@ import (
 
 // How the driver goes about it.
 const (
-	copiesPerNode  = 8 // partitions that one newcomer copies at once
+	copiesPerNode  = 16 // partitions that one newcomer copies at once
 	proposeWithin  = 10 * time.Second
 	defaultSilence = 5 * time.Minute
 	asksAtOnce     = 32
