@@ -31,6 +31,11 @@
 // primary keeps a marker of its own: a hint without an object, which stands for
 // what the holder itself stores under the key. Package handoff delivers both.
 //
+// While the layout changes (design R4) a partition has a second set beside who serves:
+// a put goes to both and needs W in each, a read asks only who serves, and only who
+// serves mints (placement.go, tally.go). The verbs of a change are edits of the cluster
+// document (layout.go, plan.go); package transfer moves the data, and the phases.
+//
 // Messages between nodes are drawn in message.go; package rpc carries them, and
 // names the sender's document version in each (R3).
 package replication

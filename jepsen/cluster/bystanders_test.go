@@ -25,7 +25,11 @@ type bystanders struct {
 
 	mu     sync.Mutex
 	failed []string
+	held   []record // what was acknowledged
 }
+
+// beside is the bucket they write to.
+const beside = "beside"
 
 // perNode is how many clients each node has: enough that a stalled request of one
 // leaves others to notice.
@@ -60,9 +64,14 @@ func (b *bystanders) ask(t *testing.T, n *cluster.Node, method, key string, want
 	if method == http.MethodPut {
 		value = []byte(key)
 	}
-	status, body, err := send(t, method, n, "beside", key, value)
+	status, body, err := send(t, method, n, beside, key, value)
 	b.sent.Add(1)
 	if err == nil && status == want && (method == http.MethodPut || string(body) == key) {
+		if method == http.MethodPut {
+			b.mu.Lock()
+			b.held = append(b.held, record{key: key, line: value})
+			b.mu.Unlock()
+		}
 		return
 	}
 	if b.leaves && (status == http.StatusServiceUnavailable || errors.Is(err, syscall.ECONNREFUSED)) {

@@ -66,7 +66,7 @@ func TestAnImportLosesNothingAndFailsNothingWhen(t *testing.T) {
 				t.Errorf("the import says %+v, want all %d records acknowledged", s, len(all))
 			}
 			for _, n := range c.Nodes() {
-				if wrong := missing(t, n, all); len(wrong) > 0 {
+				if wrong := missing(t, n, bucket, all); len(wrong) > 0 {
 					t.Errorf("through %s %d acknowledged records are missing, such as %s", n.Name, len(wrong), wrong[0])
 				}
 			}

@@ -103,7 +103,7 @@ func send(t *testing.T, method string, n *cluster.Node, bucket, key string, valu
 
 // missing reads every record through a node and returns the keys that do not hold what
 // was imported.
-func missing(t *testing.T, n *cluster.Node, records []record) []string {
+func missing(t *testing.T, n *cluster.Node, bucket string, records []record) []string {
 	t.Helper()
 	var mu sync.Mutex
 	var wrong []string
