@@ -6,7 +6,7 @@
 // 4.6), and where each step stands:
 //
 //	client ── put ──▶ any node
-//	                    │ forward.go: not a replica? one hop to one that is
+//	                    │ route.go, forward.go: not a replica? one hop to one that is
 //	                    ▼
 //	                coordinator          put.go
 //	                    │ mint.go: join, mint a dot, commit: one local read, one local commit

@@ -51,7 +51,7 @@ func (l *Lab) operate(s Step) {
 	if !l.insist(ctx, s) {
 		return
 	}
-	for !l.changed() && sleep(ctx, operateEvery) { //nolint:revive // the wait is the work
+	for !l.changed() && sleep(ctx, operateEvery) {
 	}
 	if s.Do == ChangeGo && ctx.Err() == nil {
 		node.setPart(false, true)
