@@ -1,10 +1,16 @@
 package lab
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/hengedb/henge"
+	"github.com/hengedb/henge/jepsen/checker"
+	"github.com/hengedb/henge/jepsen/history"
 	"github.com/hengedb/henge/jepsen/seeds"
+	"github.com/hengedb/henge/ring"
 )
 
 // Nodes join, leave and replace one that died for ever, in the seed's own order, while
@@ -34,4 +40,54 @@ func TestChangesUnderFaults(t *testing.T) {
 		t.Errorf("never happened: %q", missing)
 	}
 	t.Log(all.Counts())
+}
+
+// A split leaves a change without a majority of the voters: it waits, while clients are
+// served on both sides, and goes on by itself once they hear each other again.
+func TestAChangeWithoutAMajorityWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		l, err := Open(ctx, Options{Nodes: 4, Spares: 1, Seed: 1, Logger: logger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sleep(ctx, beginAfter-l.Now())
+		n1, spare := l.Node("n1"), l.Node("n5")
+		spare.setPart(true, false)
+		if err := spare.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for l.apply(ctx, n1.Process(), henge.LayoutStep{Verb: ring.VerbAdd, Node: "n5"}) != nil {
+			sleep(ctx, time.Second)
+		}
+		sleep(ctx, 50*time.Millisecond) // everybody has heard of it, and nothing is done
+		if err := l.Do(ctx, Step{Do: FaultSplit, Groups: [][]string{{"n1", "n2"}, {"n3", "n4", "n5"}}}); err != nil {
+			t.Fatal(err)
+		}
+		stop, cancel := context.WithTimeout(ctx, 2*time.Minute)
+		defer cancel()
+		w := Workload{Careful: true}
+		if err := l.Serve(ctx, stop, w); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range l.Members() {
+			if n.Process().Layout().Change == nil {
+				t.Errorf("%s: the change is over, with 2 of 4 voters on each side", n.name)
+			}
+		}
+		if err := l.Recover(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if !l.changed() {
+			t.Error("the change is not complete after healing")
+		}
+		l.ReadAll(ctx, w, history.Final)
+		if r := checker.Check(l.History.History(), 2); r.Valid() != checker.Valid {
+			t.Errorf("%v", r)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		sleep(ctx, time.Minute)
+	})
 }
