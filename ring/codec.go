@@ -118,6 +118,11 @@ func (d *Document) Clone() *Document {
 		change.Steps = cloneSteps(change.Steps)
 		c.Change = &change
 	}
+	if d.Forced != nil {
+		forced := *d.Forced
+		forced.Lost = slices.Clone(forced.Lost)
+		c.Forced = &forced
+	}
 	c.Layout = make([]Entry, len(d.Layout))
 	for i, e := range d.Layout {
 		e.Serving = append([]NodeID(nil), e.Serving...)

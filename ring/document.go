@@ -39,6 +39,7 @@ type Document struct {
 	Left       []NodeID `json:"left,omitempty"`     // handed over and went; a person may add them again
 	Staged     []Step   `json:"staged,omitempty"`   // asked for, not applied
 	Change     *Change  `json:"change,omitempty"`   // the layout change in flight; nil is none
+	Forced     *Forced  `json:"forced,omitempty"`   // the last force on a lost majority; nil is never
 
 	raw     []byte // the bytes that were decided
 	name    Name   // of raw

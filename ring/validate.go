@@ -30,7 +30,7 @@ var clusterID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 // Validate tells what is wrong with the document, or nil: the first fault of each of
 // its parts, for there may be very many.
 func (d *Document) Validate() error {
-	return errors.Join(d.validateShape(), d.validateVoters(), d.validateLayout(), d.validateBuckets(), d.validateExpelled())
+	return errors.Join(d.validateShape(), d.validateVoters(), d.validateLayout(), d.validateBuckets(), d.validateExpelled(), d.validateForced())
 }
 
 // validateShape looks at all that a layout is made from.

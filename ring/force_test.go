@@ -1,0 +1,118 @@
+package ring
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestForcedWithout(t *testing.T) {
+	base := mustFirst(t, testMembers(5), 8, 3)
+	d, err := base.ForcedWithout([]NodeID{5, 2, 3}, 1, 1234, 99)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Forced{From: base.Name(), At: 1234, By: 1, Lost: []NodeID{2, 3, 5}}
+	if diff := cmp.Diff(want, d.Forced); diff != "" {
+		t.Error(diff)
+	}
+	if d.Era != (Era{Number: 1, Random: 99}) || d.Version != base.Version+1<<20 {
+		t.Errorf("era %v, version %d", d.Era, d.Version)
+	}
+	if diff := cmp.Diff([]NodeID{1, 4}, d.Voters); diff != "" {
+		t.Error(diff)
+	}
+	if len(d.Members) != 5 {
+		t.Errorf("%d members: the lost stay until they are replaced", len(d.Members))
+	}
+	for p, e := range d.Layout {
+		if diff := cmp.Diff(base.Layout[p].Serving, e.Serving); diff != "" || e.Changed != d.Version {
+			t.Errorf("partition %d changed in %d: %s", p, e.Changed, diff)
+		}
+	}
+	later, err := d.WithBucket(Bucket{Name: "b", Policy: PolicySiblings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, later.Forced); diff != "" {
+		t.Errorf("a later version: %s", diff)
+	}
+	if clone := d.Clone(); &clone.Forced.Lost[0] == &d.Forced.Lost[0] {
+		t.Error("a clone shares the lost")
+	}
+}
+
+func TestForcedWithoutRefuses(t *testing.T) {
+	base := mustFirst(t, testMembers(3), 8, 3)
+	for name, lost := range map[string][]NodeID{
+		"nobody is lost": nil, "a stranger is lost": {2, 9}, "one is named twice": {2, 2}, "all who vote are lost": {1, 2, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if d, err := base.ForcedWithout(lost, 1, 0, 9); !errors.Is(err, ErrStep) || d != nil {
+				t.Errorf("%v, %v", d, err)
+			}
+		})
+	}
+}
+
+func TestSetsAside(t *testing.T) {
+	first := mustFirst(t, testMembers(3), 8, 3)
+	base, err := first.WithBucket(Bucket{Name: "b", Policy: PolicySiblings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := base.ForcedWithout([]NodeID{2, 3}, 1, 0, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later, twin, elsewhere := base.Name(), base.Name(), first.Name()
+	later.Version++
+	twin.Hash[0]++
+	elsewhere.Era.Random++
+	for name, c := range map[string]struct {
+		held Name
+		want bool
+	}{
+		"the document it forked from is part of it":            {base.Name(), false},
+		"so is one before that":                                {first.Name(), false},
+		"a later one of the old era is not":                    {later, true},
+		"nor another one of the same version":                  {twin, true},
+		"of an era that it did not fork from nothing is known": {elsewhere, true},
+		"nothing is lost with its own era":                     {d.Name(), false},
+		"nor with no document":                                 {Name{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := d.SetsAside(c.held); got != c.want {
+				t.Errorf("sets %s aside: %v", c.held, got)
+			}
+		})
+	}
+	if base.SetsAside(later) {
+		t.Error("a document that was never forced sets aside")
+	}
+}
+
+func TestValidateForced(t *testing.T) {
+	base := mustFirst(t, testMembers(3), 8, 3)
+	forced, err := base.ForcedWithout([]NodeID{2, 3}, 1, 0, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*Document){
+		"from its own era":       func(d *Document) { d.Forced.From.Era = d.Era },
+		"from no document":       func(d *Document) { d.Forced.From = Name{} },
+		"from a later version":   func(d *Document) { d.Forced.From.Version = d.Version },
+		"by nobody":              func(d *Document) { d.Forced.By = 0 },
+		"without nobody":         func(d *Document) { d.Forced.Lost = nil },
+		"without one node twice": func(d *Document) { d.Forced.Lost = []NodeID{2, 2} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := forced.Clone()
+			spoil(d)
+			if d.Validate() == nil {
+				t.Error("it is valid")
+			}
+		})
+	}
+}
