@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,43 @@ func (l documentLog) SaveDocument(ctx context.Context, raw []byte) error {
 		return err
 	}
 	return l.store.SaveDocument(ctx, raw)
+}
+
+// metaAside is the list of the documents set aside; each is kept under its name behind
+// a slash.
+const metaAside = "aside"
+
+// LoadAside lists the documents that were set aside when one was forced.
+func (l documentLog) LoadAside() ([]string, error) {
+	raw, err := l.store.Meta(metaAside)
+	if err != nil || raw == nil {
+		return nil, err
+	}
+	var names []string
+	if err := json.Unmarshal(raw, &names); err != nil {
+		return nil, fmt.Errorf("list of documents set aside: %w", err)
+	}
+	return names, nil
+}
+
+// SaveAside keeps a document that another took the place of. The agreement keeps one at
+// a time.
+func (l documentLog) SaveAside(ctx context.Context, name string, raw []byte) error {
+	names, err := l.LoadAside()
+	if err != nil {
+		return err
+	}
+	if err := l.store.SaveMeta(ctx, metaAside+"/"+name, raw); err != nil {
+		return err
+	}
+	if slices.Contains(names, name) {
+		return nil
+	}
+	list, err := json.Marshal(append(names, name))
+	if err != nil {
+		return err
+	}
+	return l.store.SaveMeta(ctx, metaAside, list)
 }
 
 // adopted takes in a document that the agreement has come to hold.

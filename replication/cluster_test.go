@@ -149,6 +149,9 @@ func (*memoryLog) LoadAcceptor() ([]byte, error)              { return nil, nil 
 func (*memoryLog) SaveAcceptor(context.Context, []byte) error { return nil }
 func (*memoryLog) LoadDocument() ([]byte, error)              { return nil, nil }
 func (*memoryLog) SaveDocument(context.Context, []byte) error { return nil }
+func (*memoryLog) LoadAside() ([]string, error)               { return nil, nil }
+
+func (*memoryLog) SaveAside(context.Context, string, []byte) error { return nil }
 
 // key is the n-th key, the nodes that are its primaries, and the others.
 func (c *cluster) key(n int) (key string, primaries, others []*testNode) {

@@ -93,6 +93,9 @@ func (a *Agent) takeStep(ctx context.Context, d *ring.Document, which taking) (s
 		a.become(next) // the alarm, if any
 		return a.shown, err
 	}
+	if err := a.setAside(ctx, d); err != nil {
+		return nil, err
+	}
 	if err := a.log.SaveDocument(ctx, d.Raw()); err != nil {
 		return nil, fmt.Errorf("save document: %w", err)
 	}

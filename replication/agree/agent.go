@@ -26,6 +26,7 @@ type Agent struct {
 
 	doc   atomic.Pointer[ring.Document] // as in state, for those who only read
 	alarm atomic.Pointer[string]        // likewise
+	aside atomic.Pointer[[]string]      // stored under step; see Aside
 
 	step  stepLock
 	state State         // under step
@@ -59,6 +60,10 @@ func New(o Options) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load acceptor: %w", err)
 	}
+	aside, err := o.Log.LoadAside()
+	if err != nil {
+		return nil, fmt.Errorf("load what is set aside: %w", err)
+	}
 	state, err := Restore(o.Self, document, saved)
 	if err != nil {
 		return nil, err
@@ -70,6 +75,7 @@ func New(o Options) (*Agent, error) {
 	}
 	close(a.shown)
 	a.doc.Store(state.Held)
+	a.aside.Store(&aside)
 	a.life, a.end = context.WithCancelCause(context.Background())
 	return a, nil
 }

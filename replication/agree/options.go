@@ -18,6 +18,10 @@ type Log interface {
 	SaveAcceptor(ctx context.Context, record []byte) error
 	LoadDocument() ([]byte, error)
 	SaveDocument(ctx context.Context, raw []byte) error
+	// LoadAside lists what SaveAside kept. SaveAside keeps a document for a person to
+	// look at, for ever; keeping one again changes nothing.
+	LoadAside() ([]string, error)
+	SaveAside(ctx context.Context, name string, raw []byte) error
 }
 
 // Peers carries a message to another node's Agent.Handle and its answer back. It

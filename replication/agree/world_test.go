@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -205,6 +206,7 @@ func (l *link) travel(ctx context.Context, from, to ring.NodeID) error {
 type memLog struct {
 	mu               sync.Mutex
 	document, record []byte        // under mu
+	aside            []string      // under mu
 	delay            time.Duration // under mu
 	fail             error         // under mu; of every save
 	crashes          int           // under mu
@@ -230,6 +232,23 @@ func (l *memLog) SaveAcceptor(ctx context.Context, record []byte) error {
 
 func (l *memLog) SaveDocument(ctx context.Context, raw []byte) error {
 	return l.save(ctx, &l.document, raw)
+}
+
+func (l *memLog) LoadAside() ([]string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.aside), nil
+}
+
+func (l *memLog) SaveAside(ctx context.Context, name string, raw []byte) error {
+	var kept []byte
+	if err := l.save(ctx, &kept, raw); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.aside = append(l.aside, name)
+	return nil
 }
 
 var errCrashed = errors.New("crashed")
