@@ -38,5 +38,11 @@ func (n *Node) PauseChange(ctx context.Context) error { return n.keys.PauseChang
 // ResumeChange lets a paused change go on.
 func (n *Node) ResumeChange(ctx context.Context) error { return n.keys.ResumeChange(ctx) }
 
+// ForceLayout gives up a majority of the voters that is lost for ever, named by ids or
+// names; yes is the cluster's id. What the lost decided since is not in force any more.
+func (n *Node) ForceLayout(ctx context.Context, lost []string, yes string) error {
+	return n.keys.ForceLayout(ctx, lost, yes)
+}
+
 // RevertChange has the change in flight go back, as far as it can.
 func (n *Node) RevertChange(ctx context.Context) error { return n.keys.RevertChange(ctx) }

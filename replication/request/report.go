@@ -17,6 +17,8 @@ type Status struct {
 	Ready    bool           `json:"ready"`
 	Waiting  string         `json:"waiting,omitempty"` // when not ready: for what
 	Alarms   []string       `json:"alarms,omitempty"`  // what a person must look at
+	Forced   *ring.Forced   `json:"forced,omitempty"`  // the last force on a lost majority
+	Aside    []string       `json:"aside,omitempty"`   // documents that the answering node gave up for a forced one, and keeps
 	Replicas int            `json:"replicas"`          // N
 	Parts    int            `json:"partitions"`        // Q
 	Members  []MemberStatus `json:"members"`
