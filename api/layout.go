@@ -50,6 +50,8 @@ func (c *call) decideLayout() error {
 		}
 	case placeApply:
 		return c.apply()
+	case placeForce:
+		return c.force()
 	}
 	if err := c.document(&struct{}{}); err != nil {
 		return err
@@ -88,4 +90,19 @@ func (c *call) apply() error {
 		return problem.Field("plan", fmt.Errorf("%w: want the hash of the plan", request.ErrBadValue))
 	}
 	return c.s.changer.Apply(c.r.Context(), body.Plan)
+}
+
+// force gives up a lost majority.
+func (c *call) force() error {
+	var body wire.Forced
+	if err := c.document(&body); err != nil {
+		return err
+	}
+	if len(body.Lost) == 0 {
+		return problem.Field("lost", fmt.Errorf("%w: no lost member is named", request.ErrBadValue))
+	}
+	if body.Yes == "" {
+		return problem.Field("yes", fmt.Errorf("%w: want the id of the cluster", request.ErrBadValue))
+	}
+	return c.s.changer.ForceLayout(c.r.Context(), body.Lost, body.Yes)
 }

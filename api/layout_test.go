@@ -39,6 +39,10 @@ func (c *changing) PauseChange(context.Context) error          { return c.do("pa
 func (c *changing) ResumeChange(context.Context) error         { return c.do("resume") }
 func (c *changing) RevertChange(context.Context) error         { return c.do("revert") }
 
+func (c *changing) ForceLayout(_ context.Context, lost []string, yes string) error {
+	return c.do("force " + strings.Join(lost, ",") + " " + yes)
+}
+
 const layoutPath = "/v1/cluster/layout"
 
 func changes(t *testing.T, c *changing) http.Handler {
@@ -59,6 +63,7 @@ func verbs() []*http.Request {
 		ask("POST", layoutPath+"/pause", ""),
 		ask("POST", layoutPath+"/resume", "{}"),
 		ask("POST", layoutPath+"/revert", ""),
+		ask("POST", layoutPath+"/force", `{"lost":["n2","n3"],"yes":"c1"}`),
 	}
 }
 
@@ -73,7 +78,7 @@ func TestLayoutVerbsReachTheCluster(t *testing.T) {
 	for _, r := range verbs() {
 		wants(t, do(t, h, r), 204)
 	}
-	if diff := cmp.Diff([]string{"stage", "unstage", "apply h1", "pause", "resume", "revert"}, c.did); diff != "" {
+	if diff := cmp.Diff([]string{"stage", "unstage", "apply h1", "pause", "resume", "revert", "force n2,n3 c1"}, c.did); diff != "" {
 		t.Errorf("(-want +did):\n%s", diff)
 	}
 	if diff := cmp.Diff([]request.LayoutStep{step}, c.got); diff != "" {
@@ -117,6 +122,7 @@ func TestALayoutVerbThatIsNoneIsRefused(t *testing.T) {
 	for path, bodies := range map[string][]string{
 		"/stage": {``, `{"steps":[]}`, `{"steps":[{"node":"n1","how":"leave"}]}`, `[]`}, "/apply": {``, `{"plan":""}`, `{"hash":"h1"}`},
 		"/pause": {`{"for":"1h"}`}, "/resume": {`{"x":1}`}, "/revert": {`{"x":1}`},
+		"/force": {``, `{"lost":[],"yes":"c1"}`, `{"lost":["n2"]}`, `{"lost":["n2"],"yes":"c1","x":1}`},
 	} {
 		for _, body := range bodies {
 			wants(t, do(t, h, ask("POST", layoutPath+path, body)), 400)

@@ -47,6 +47,9 @@ type Changer interface {
 	PauseChange(ctx context.Context) error
 	ResumeChange(ctx context.Context) error
 	RevertChange(ctx context.Context) error
+	// ForceLayout gives up members that are lost together with a majority; yes is the
+	// cluster's id.
+	ForceLayout(ctx context.Context, lost []string, yes string) error
 }
 
 // Options configure a Server. Keys and Admin must be set.

@@ -30,6 +30,7 @@ const (
 	placePause
 	placeResume
 	placeRevert
+	placeForce
 	placeMetrics
 	placeLive
 	placeReady
@@ -50,7 +51,7 @@ const (
 var places = map[string]place{
 	wire.AllBuckets: placeBuckets, wire.Cluster: placeStatus, wire.ClusterSettings: placeSettings,
 	wire.Layout: placeLayout, wire.Stage: placeStage, wire.Plan: placePlan, wire.Apply: placeApply,
-	wire.Pause: placePause, wire.Resume: placeResume, wire.Revert: placeRevert,
+	wire.Pause: placePause, wire.Resume: placeResume, wire.Revert: placeRevert, wire.Force: placeForce,
 	pathMetrics: placeMetrics, pathLive: placeLive, pathReady: placeReady, pathContract: placeContract,
 }
 
@@ -134,7 +135,7 @@ func (p place) allowed() []string {
 		return []string{http.MethodGet, http.MethodHead, http.MethodPut}
 	case placeStage:
 		return []string{http.MethodPost, http.MethodDelete}
-	case placeApply, placePause, placeResume, placeRevert:
+	case placeApply, placePause, placeResume, placeRevert, placeForce:
 		return []string{http.MethodPost}
 	case placePprof:
 		return []string{http.MethodGet, http.MethodHead, http.MethodPost}

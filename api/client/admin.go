@@ -142,6 +142,12 @@ func (c *Client) RevertChange(ctx context.Context) error {
 	return c.change(ctx, "revert", http.MethodPost, wire.Revert, nil)
 }
 
+// ForceLayout gives up members that are lost together with a majority, by names or ids.
+// yes is the cluster's id.
+func (c *Client) ForceLayout(ctx context.Context, lost []string, yes string) error {
+	return c.change(ctx, "force", http.MethodPost, wire.Force, wire.Forced{Lost: lost, Yes: yes})
+}
+
 func (c *Client) change(ctx context.Context, verb, method, path string, document any) error {
 	return c.edit(ctx, &operation{verb: verb, method: method, path: path, raw: path}, document, nil)
 }

@@ -7,6 +7,12 @@ type Steps struct {
 	Steps []request.LayoutStep `json:"steps"`
 }
 
+// Forced names the members that are given up.
+type Forced struct {
+	Lost []string `json:"lost"` // names or ids
+	Yes  string   `json:"yes"`  // the cluster's id: this cluster is meant
+}
+
 // Applied names the plan that is to be done.
 type Applied struct {
 	Plan string `json:"plan"` // its hash

@@ -15,6 +15,7 @@ const (
 	Pause           = Layout + "/pause"
 	Resume          = Layout + "/resume"
 	Revert          = Layout + "/revert"
+	Force           = Layout + "/force"
 )
 
 // KeyPath is where a key is, as a path and as its escaped form: a slash of the key
