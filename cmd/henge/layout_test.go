@@ -50,7 +50,7 @@ func (c *changing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		document = layout
 	default:
-		document = request.Status{Members: []request.MemberStatus{{Name: "n1"}, {Name: "n4"}}}
+		document = request.Status{Cluster: "c1", Members: []request.MemberStatus{{Name: "n1"}, {Name: "n4"}}}
 	}
 	if err := json.NewEncoder(w).Encode(document); err != nil {
 		panic(err)
@@ -77,6 +77,7 @@ func TestLayoutCommandsAskForWhatTheySay(t *testing.T) {
 		"pause":                              `POST /pause`,
 		"resume":                             `POST /resume`,
 		"revert":                             `POST /revert`,
+		"force --lost n2,n3 --yes-i-lost c1": `POST /force {"lost":["n2","n3"],"yes":"c1"}`,
 	} {
 		t.Run(line, func(t *testing.T) {
 			c := &changing{}
@@ -97,6 +98,17 @@ func TestApplyAsksBeforeItBegins(t *testing.T) {
 			t.Errorf("after %q: exit code %d, asked %v; %s", answer, r.code, c.asked, r.err)
 		}
 		want(t, "what is asked", r.out+r.err, "plan h1", "7 partition replicas", "[y/N]")
+	}
+}
+
+func TestForceAsksForTheCluster(t *testing.T) {
+	for answer, forced := range map[string]bool{"c1\n": true, " c1": true, "y\n": false, "c2\n": false, "\n": false, "": false} {
+		c := &changing{}
+		r := change(t, c).with(answer, "layout", "force", "--lost", "n2,n3")
+		if (len(c.asked) == 1) != forced || (r.code == exit.OK) != forced {
+			t.Errorf("after %q: exit code %d, asked %v; %s", answer, r.code, c.asked, r.err)
+		}
+		want(t, "what is asked", r.err, "risks data", "set aside", "n2, n3", "c1")
 	}
 }
 
@@ -133,6 +145,9 @@ func TestALayoutCommandThatFailsSaysWhy(t *testing.T) {
 		"a change of nothing":     {nil, "stage set n4", exit.Usage, "--zone"},
 		"a replacement by nobody": {nil, "stage replace n1", exit.Usage, "that of the node that comes"},
 		"a verb that is none":     {nil, "stage move n1", exit.Usage, "move"},
+		"nobody is lost":          {nil, "force --yes-i-lost c1", exit.Usage, "--lost"},
+		"JSON cannot ask of it":   {nil, "force --lost n2 --output json", exit.Usage, "--yes-i-lost"},
+		"the majority answers":    {request.ErrUnsafe, "force --lost n2 --yes-i-lost c1", exit.Conflict, "promised"},
 		"JSON cannot ask":         {nil, "apply --output json", exit.Usage, "--yes"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,7 +35,7 @@ func (s Status) Human(w io.Writer) error {
 	if err := Table(w, s.members()); err != nil {
 		return err
 	}
-	for _, line := range slices.Concat([]string{""}, s.changing(), s.hints(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
+	for _, line := range slices.Concat([]string{""}, s.forced(), s.changing(), s.hints(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
@@ -99,6 +99,32 @@ func (s Status) changing() []string {
 		return []string{"a layout change is in flight: henge layout show tells how far it is"}
 	}
 	return []string{"a layout change is in flight: do not switch off " + strings.Join(leave, ", ") + " yet"}
+}
+
+// forced says, ever after, that a majority was given up, and who keeps what it decided.
+func (s Status) forced() []string {
+	f := s.Views[0].Status.Forced
+	if f == nil {
+		return nil
+	}
+	names := make(map[ring.NodeID]string)
+	for _, m := range s.Views[0].Status.Members {
+		names[m.ID] = m.Name
+	}
+	lost := make([]string, len(f.Lost))
+	for i, id := range f.Lost {
+		if lost[i] = names[id]; lost[i] == "" {
+			lost[i] = id.String()
+		}
+	}
+	line := fmt.Sprintf("forced on %s from document %s without %s",
+		time.UnixMilli(f.At).UTC().Format(time.RFC3339), document(f.From), strings.Join(lost, ", "))
+	for _, v := range s.Views {
+		if v.Status != nil && len(v.Status.Aside) > 0 {
+			line += fmt.Sprintf("; %s has set aside %d: %s", v.Name, len(v.Status.Aside), strings.Join(v.Status.Aside, ", "))
+		}
+	}
+	return []string{line}
 }
 
 // hints says which node keeps how many hinted keys for whom.
