@@ -117,14 +117,14 @@ func (s Status) forced() []string {
 			lost[i] = id.String()
 		}
 	}
-	line := fmt.Sprintf("forced on %s from document %s without %s",
-		time.UnixMilli(f.At).UTC().Format(time.RFC3339), document(f.From), strings.Join(lost, ", "))
+	parts := []string{fmt.Sprintf("forced on %s from document %s without %s",
+		time.UnixMilli(f.At).UTC().Format(time.RFC3339), document(f.From), strings.Join(lost, ", "))}
 	for _, v := range s.Views {
 		if v.Status != nil && len(v.Status.Aside) > 0 {
-			line += fmt.Sprintf("; %s has set aside %d: %s", v.Name, len(v.Status.Aside), strings.Join(v.Status.Aside, ", "))
+			parts = append(parts, fmt.Sprintf("%s has set aside %d: %s", v.Name, len(v.Status.Aside), strings.Join(v.Status.Aside, ", ")))
 		}
 	}
-	return []string{line}
+	return []string{strings.Join(parts, "; ")}
 }
 
 // hints says which node keeps how many hinted keys for whom.
