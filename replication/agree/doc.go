@@ -86,4 +86,8 @@
 //
 // A record whose base is older than the document held is over and not read. A
 // format above ours is refused at the start: forgetting a promise is not safe.
+//
+// A majority that is lost for ever is given up by Force, which votes on nothing: it
+// raises the era, and every node takes the document of a higher era. One that held
+// what the force left out keeps that aside first.
 package agree
