@@ -15,13 +15,15 @@ type AssignOptions struct {
 
 // Assign computes who serves each partition after a change. Each partition has N
 // distinct members, in distinct zones where there are enough and in all zones where
-// there are not; each member holds its share by weight, rounded up or down, the way
-// that moves less. Of a partition one replica is replaced, or as many as members go from
-// it, and more only where balance cannot be had otherwise. Replicas move along shortest chains (a gives a partition to b, b one to c),
-// found one after the other, as in the successive shortest paths by which Garage
-// (arXiv 2302.13798) makes its layouts: the moves are the fewest wherever members can
-// give to members directly. Who stays keeps its place in the set. The same options give
-// the same sets.
+// there are not; of a partition whose replicas are in fewer, one is replaced a change.
+// Each member holds its share by weight, rounded as in First; among equal remainders
+// those who hold more come first, which moves less. Of a partition one replica is
+// replaced, or as many as members go from it, and more only where balance cannot be had
+// otherwise. Replicas move along shortest chains (a gives a partition to b, b one to c),
+// found one after the other, after the successive shortest paths by which Garage (arXiv
+// 2302.13798) makes its layouts: for that rounding the moves are the fewest wherever
+// members can give to members directly; for longer chains nothing proves it. Who stays
+// keeps its place in the set. The same options give the same sets.
 func Assign(o AssignOptions) ([][]NodeID, error) {
 	if len(o.Members) == 0 || len(o.Current) == 0 || o.Replicas < 1 {
 		return nil, errors.New("assign: want members, partitions and replicas")
@@ -254,7 +256,7 @@ func (a *assignment) chain() []give {
 			if a.old[p][place] && a.budget[p] == 0 {
 				continue
 			}
-			rest := unmet[:0:0]
+			rest := unmet[:0] // never ahead of what is read
 			for _, to := range unmet {
 				if !a.fits(p, place, to) {
 					rest = append(rest, to)
