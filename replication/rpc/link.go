@@ -177,7 +177,7 @@ func (l *link) fail(err error) {
 	waiting := l.waiting
 	l.waiting, l.dialing, l.failed = nil, false, err
 	l.retry = l.e.o.Clock.Now().Add(retryAfter)
-	if l.closed {
+	if l.closed || l.e.life.Err() != nil { // Close ends dials before it comes to this link
 		err = ErrClosed
 	}
 	l.mu.Unlock()
