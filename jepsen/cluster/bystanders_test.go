@@ -5,6 +5,7 @@ package cluster_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -74,7 +75,10 @@ func (b *bystanders) ask(t *testing.T, n *cluster.Node, method, key string, want
 		}
 		return
 	}
-	if b.leaves && (status == http.StatusServiceUnavailable || errors.Is(err, syscall.ECONNREFUSED)) {
+	// A server that closes an idle connection may meet a request on its way: that one was
+	// not taken, and HTTP/1.1 has no other word for it (RFC 9112, section 9.5).
+	closing := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)
+	if b.leaves && (status == http.StatusServiceUnavailable || closing) {
 		return
 	}
 	b.mu.Lock()

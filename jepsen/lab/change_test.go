@@ -20,7 +20,7 @@ func TestChangesUnderFaults(t *testing.T) {
 	const length = 3 * time.Minute
 	members, spares := []string{"n1", "n2", "n3", "n4"}, []string{"n5", "n6", "n7"}
 	var all Sometimes
-	seeds.Over(t, 20*time.Second, 6, func(t *testing.T, seed uint64) {
+	seeds.Over(t, 6*time.Second, 3, func(t *testing.T, seed uint64) {
 		plan := DrawChanges(seed, members, spares, length)
 		if seed%4 != 0 { // else nothing but changes
 			plan = plan.With(Draw(seed, members, length, AllFaults()))
