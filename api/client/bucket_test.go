@@ -333,7 +333,12 @@ func updates(t *testing.T, b bucket) {
 		})
 	}
 	writers.Wait()
-	if all, _ := values(t, b, "k"); !slices.Equal(all, []string{"0,1,2,3,4,5,6,7"}) {
+	// Two that write at one instant through two coordinators do not see each other, and
+	// may leave siblings. What none of them holds is lost.
+	all, _ := values(t, b, "k")
+	items := strings.Split(strings.Join(all, ","), ",")
+	slices.Sort(items)
+	if items = slices.Compact(items); !slices.Equal(items, strings.Split("0,1,2,3,4,5,6,7", ",")) {
 		t.Errorf("eight updates left %q", all)
 	}
 	planted := errors.New("planted")
