@@ -299,8 +299,12 @@ func Copiers(e ring.Entry) []ring.NodeID {
 }
 
 // dropped reports whether an object is of a bucket that doc no longer has: nothing is
-// kept of those.
+// kept of those. What the losing side of a force made is never discarded: its partition
+// stays where it is.
 func dropped(doc *ring.Document, bucket string, o *causal.Object) bool {
+	if doc.Forced != nil && o.Generation > doc.Forced.From.Version {
+		return false
+	}
 	listed, ok := doc.Bucket(bucket)
 	return o.Generation <= doc.Version && (!ok || listed.Generation != o.Generation)
 }

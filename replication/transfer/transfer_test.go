@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage/causal"
 	"github.com/hengedb/henge/storage/clock"
 )
 
@@ -247,4 +248,13 @@ func TestAReportWaitsForTheStore(t *testing.T) {
 			t.Errorf("%+v, %v", r, err)
 		}
 	})
+}
+
+func TestWhatTheLosingSideOfAForceMadeIsNotDropped(t *testing.T) {
+	for generation, want := range map[uint64]bool{3: true, 7: false} {
+		d := &ring.Document{Version: 1 << 20, Forced: &ring.Forced{From: ring.Name{Version: 5}}}
+		if got := dropped(d, "gone", &causal.Object{Generation: generation}); got != want {
+			t.Errorf("an object of generation %d is dropped: %v, want %v", generation, got, want)
+		}
+	}
 }
