@@ -54,6 +54,9 @@ func (c *Coordinator) mint(ctx context.Context, w *write) (*minted, error) {
 		change = func(tx *storage.Tx) error { return c.mintHint(tx, w, m) }
 	}
 	commit, err := c.store.Write(ctx, w.key.stored(), kind, change)
+	if errors.Is(err, storage.ErrNotHeld) {
+		return nil, errStale // the document says that this node serves, and the store does not go by it yet
+	}
 	if err != nil {
 		return nil, refusal(err)
 	}

@@ -61,7 +61,14 @@ func (c *Coordinator) serveJoin(ctx context.Context, req *rpc.Request) ([]byte, 
 	case len(m.targets) > 0:
 		kind = storage.KindHint
 	}
-	commit, err := c.store.Write(ctx, m.key.stored(), kind, func(tx *storage.Tx) error { return c.joinTx(tx, m, req.Document) })
+	join := func(tx *storage.Tx) error { return c.joinTx(tx, m, req.Document) }
+	commit, err := c.store.Write(ctx, m.key.stored(), kind, join)
+	if errors.Is(err, errStale) { // by a store that may not go by the document held yet
+		if err := c.Settled(ctx); err != nil {
+			return nil, refused{err}
+		}
+		commit, err = c.store.Write(ctx, m.key.stored(), kind, join)
+	}
 	if err != nil {
 		return nil, refused{refusal(err)}
 	}
