@@ -61,9 +61,17 @@ func (q *query) floor() uint64 {
 	return q.bucket.Generation
 }
 
-// learnBucket is for a read that found a value in a bucket which the document held
-// does not list: it was made in a newer one, which is pulled from who had the value.
+// learnBucket is for a read that found a value in a bucket which its document does
+// not list: it was made in a newer one. That is held by now, or is pulled from who had
+// the value.
 func (c *Coordinator) learnBucket(ctx context.Context, q *query, f *found) error {
+	listed := func() bool {
+		_, is := c.agent.Document().Bucket(q.key.bucket)
+		return is
+	}
+	if listed() {
+		return errStale
+	}
 	for _, a := range f.round.asks {
 		if a.state != askOK || a.node == c.self || a.answer.object == nil {
 			continue
@@ -72,7 +80,7 @@ func (c *Coordinator) learnBucket(ctx context.Context, q *query, f *found) error
 			c.log.Warn("newer document cannot be pulled", attrKey(q.key), attrErr(err))
 			continue
 		}
-		if _, listed := c.agent.Document().Bucket(q.key.bucket); listed {
+		if listed() {
 			return errStale
 		}
 	}

@@ -55,6 +55,24 @@ func TestWhatWritesNothingMakesNoBucket(t *testing.T) {
 	})
 }
 
+// A read that set out before its bucket was made, and whose node made it meanwhile.
+func TestABucketMadeUnderAReadIsLearnedOf(t *testing.T) {
+	inCluster(t, 1, func(t *testing.T, c *cluster) {
+		c.set(t, func(s *ring.Settings) { s.AutoBuckets = true }, c.nodes...)
+		n := c.nodes[0]
+		q, err := n.newQuery(keyName{"new", "k"}, request.ReadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.Put(t.Context(), "new", "k", []byte("v"), request.WriteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := n.read(t.Context(), q); err != nil || values(f.object) != "v" {
+			t.Errorf("read: %+v, %v; want what was put", f, err)
+		}
+	})
+}
+
 // A node that does not hold the document with the bucket yet finds what is in it.
 func TestABucketOfANewerDocumentIsLearnedOf(t *testing.T) {
 	for name, use := range map[string]func(t *testing.T, n *testNode) error{
