@@ -42,10 +42,18 @@ func transferRows() []Mutant {
 		Name: "dropped without proof",
 		Rule: "a range is deleted once every owner has said that it holds all of it",
 		File: "replication/transfer/push.go",
-		Old:  `return fmt.Errorf("to %s: %w", id, err)`,
-		New:  `_ = err`,
+		Old:  `errs[i] = fmt.Errorf("to %s: %w", id, err)`,
+		New:  `_ = errs[i]`,
 
 		Package: pkg, Run: "TestAFormerOwnerDropsOnlyWhatEachOwnerHolds",
+	}, {
+		Name: "copy not compared with what it lacks",
+		Rule: "of a digest only what this copy has joined is known",
+		File: "replication/transfer/copy.go",
+		Old:  `if _, seen := c.seen[r.digest]; seen {`,
+		New:  `if true {`,
+
+		Package: pkg, Run: "TestANewcomerCopiesWhatAnyOldReplicaHas",
 	}, {
 		Name: "piece not checked",
 		Rule: "a piece that does not match its checksum is asked for again",

@@ -18,7 +18,15 @@ type copied struct {
 	Sources map[ring.NodeID]*sources `json:"sources"`
 
 	bytes, size uint64 // taken in by this start; as large as the first source guesses
+
+	// seen are the digests, which cover bucket and key, of what this start has joined
+	// from one replica: what another has just so need not be read to be compared. It is
+	// the job's alone, of which a partition has one at a time.
+	seen map[causal.Digest]struct{}
 }
+
+// seenMost bounds what is seen, about 3 MiB; what comes after it is read.
+const seenMost = 1 << 16
 
 // sources is how far the comparison with one replica has come.
 type sources struct {
@@ -47,6 +55,7 @@ func (t *Transfer) copyOf(j job) (*copied, error) {
 	} else {
 		c = &copied{Changed: j.changed, Sources: map[ring.NodeID]*sources{}}
 	}
+	c.seen = map[causal.Digest]struct{}{}
 	t.copies[j.partition] = c
 	return c, nil
 }
@@ -112,12 +121,14 @@ func (t *Transfer) copyPartition(j job) error {
 		}
 		if err := t.copyFrom(j, c, id, s, !first); err != nil {
 			if errors.Is(err, errMoved) {
+				c.seen = nil
 				return err
 			}
 			errs = append(errs, fmt.Errorf("from %s: %w", id, err))
 		}
 	}
 	if t.compared(j.partition, e) {
+		c.seen = nil // it is compared again only with who comes up meanwhile
 		t.mu.Lock()
 		t.total.Copied++
 		t.mu.Unlock()
@@ -183,6 +194,9 @@ func (t *Transfer) save(j job, c *copied) error {
 func (t *Transfer) fetch(j job, c *copied, doc *ring.Document, from ring.NodeID, rows []row) error {
 	var want []row
 	for _, r := range rows {
+		if _, seen := c.seen[r.digest]; seen {
+			continue
+		}
 		o, err := t.o.Store.Read(t.life, r.key)
 		if err != nil {
 			return err
@@ -229,6 +243,9 @@ func (t *Transfer) joinAll(j job, c *copied, doc *ring.Document, rows []row) err
 		})
 		if err != nil {
 			return err
+		}
+		if c.seen != nil && len(c.seen) < seenMost {
+			c.seen[r.object.Digest(doc.Secret, r.key.Bucket, r.key.Key)] = struct{}{}
 		}
 	}
 	n := 0

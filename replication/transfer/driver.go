@@ -27,7 +27,7 @@ func (t *Transfer) drive() {
 		doc := t.o.Cluster.Document()
 		if doc == nil || doc.Change == nil || doc.Change.Paused {
 			clear(silent)
-			t.pause(t.kickDriver, false)
+			t.awaitMoves(false)
 			continue
 		}
 		if t.drives(doc) {
@@ -35,7 +35,18 @@ func (t *Transfer) drive() {
 		} else {
 			clear(silent)
 		}
-		t.pause(t.kickDriver, true)
+		t.awaitMoves(true)
+	}
+}
+
+// awaitMoves returns when the document is another and, if short, after a while.
+func (t *Transfer) awaitMoves(short bool) {
+	tick, stop := t.tick(short)
+	defer stop()
+	select {
+	case <-t.kickDriver:
+	case <-tick:
+	case <-t.life.Done():
 	}
 }
 

@@ -22,6 +22,8 @@ var (
 const (
 	pieceKeys  = 512
 	pieceBytes = 256 << 10
+	// digestBytes of objects are read for one piece of digests: it takes little itself.
+	digestBytes = 2 << 20
 )
 
 // kind says what is asked.

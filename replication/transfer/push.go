@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage"
@@ -13,18 +14,34 @@ import (
 )
 
 // pushPartition gives what this node has of a partition that it does not hold to every
-// node that takes writes there, and deletes it once each has said that it holds all.
+// node that takes writes there, and deletes it once each has said of every object that
+// its disk holds it.
 func (t *Transfer) pushPartition(j job) error {
 	doc, e, err := t.entry(j)
 	if err != nil {
 		return err
 	}
-	for _, id := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(e.Serving, e.Second())))) {
-		if err := t.pushTo(j, id); err != nil {
-			return fmt.Errorf("to %s: %w", id, err)
+	owners := slices.Compact(slices.Sorted(slices.Values(slices.Concat(e.Serving, e.Second()))))
+	var after storage.Key
+	for more := true; more; {
+		if doc, _, err = t.entry(j); err != nil {
+			return err
+		}
+		var page []storage.Record
+		page, more, err = t.o.Store.RangePage(t.life, j.partition, after, pieceKeys, digestBytes)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			break
+		}
+		after = page[len(page)-1].Key
+		page = slices.DeleteFunc(page, func(r storage.Record) bool { return dropped(doc, r.Key.Bucket, r.Object) })
+		if err := t.pushPage(j, doc, owners, page); err != nil {
+			return err
 		}
 	}
-	if _, _, err := t.entry(j); err != nil {
+	if doc, _, err = t.entry(j); err != nil {
 		return err
 	}
 	if err := t.o.Store.DropRange(t.life, j.partition, doc.Version); err != nil {
@@ -43,38 +60,27 @@ func (t *Transfer) hasDropped(p ring.Partition, changed uint64) bool {
 	return t.drops[p] == changed
 }
 
-// pushTo returns nil once a node has said of every object of the partition that its
-// disk holds it.
-func (t *Transfer) pushTo(j job, to ring.NodeID) error {
-	var after storage.Key
-	for more := true; more; {
-		doc, _, err := t.entry(j)
-		if err != nil {
-			return err
-		}
-		var page []storage.Record
-		page, more, err = t.o.Store.RangePage(t.life, j.partition, after, pieceKeys, pieceBytes)
-		if err != nil {
-			return err
-		}
-		if len(page) == 0 {
-			return nil
-		}
-		after = page[len(page)-1].Key
-		page = slices.DeleteFunc(page, func(r storage.Record) bool { return dropped(doc, r.Key.Bucket, r.Object) })
-		if err := t.pushPage(j, doc, to, page); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// pushPage sends digests, and then what the other lacks.
-func (t *Transfer) pushPage(j job, doc *ring.Document, to ring.NodeID, page []storage.Record) error {
+// pushPage has every owner hold a page's objects, all owners at once.
+func (t *Transfer) pushPage(j job, doc *ring.Document, owners []ring.NodeID, page []storage.Record) error {
 	rows := make([]row, len(page))
 	for i, r := range page {
 		rows[i] = row{key: r.Key, digest: r.Object.Digest(doc.Secret, r.Key.Bucket, r.Key.Key)}
 	}
+	errs := make([]error, len(owners))
+	var flying sync.WaitGroup
+	for i, id := range owners {
+		flying.Go(func() {
+			if err := t.pushTo(j, id, rows, page); err != nil {
+				errs[i] = fmt.Errorf("to %s: %w", id, err)
+			}
+		})
+	}
+	flying.Wait()
+	return errors.Join(errs...)
+}
+
+// pushTo sends digests, and then what the other lacks.
+func (t *Transfer) pushTo(j job, to ring.NodeID, rows []row, page []storage.Record) error {
 	got, _, err := t.ask(to, ask{Kind: kindLack, Partition: j.partition}, rows)
 	if err != nil {
 		return err
@@ -167,7 +173,11 @@ func (t *Transfer) servePage(ctx context.Context, head ask) (answer, []row, erro
 	if err := t.out.wait(ctx); err != nil {
 		return answer{}, nil, err
 	}
-	page, more, err := t.o.Store.RangePage(ctx, head.Partition, head.After.stored(), pieceKeys, pieceBytes)
+	most := pieceBytes
+	if head.Digests {
+		most = digestBytes
+	}
+	page, more, err := t.o.Store.RangePage(ctx, head.Partition, head.After.stored(), pieceKeys, most)
 	if err != nil {
 		return answer{}, nil, err
 	}

@@ -81,8 +81,8 @@ type Transfer struct {
 	copies    map[ring.Partition]*copied
 	drops     map[ring.Partition]uint64 // the entry's Changed when the range was empty on disk
 	total     Stats                     // Copied and Dropped
-	working   int
-	last      string // the last error
+	working   int                       // jobs under way
+	last      string                    // the last error
 	undecided string
 
 	life context.Context
@@ -99,7 +99,7 @@ func New(o Options) *Transfer {
 	t.in = &throttle{clock: o.Clock, rate: t.rate}
 	t.out = &throttle{clock: o.Clock, rate: t.rate}
 	t.life, t.end = context.WithCancel(context.Background())
-	t.done.Go(t.run)
+	t.done.Go(func() { t.work(newBench()) })
 	t.done.Go(t.drive)
 	return t
 }
@@ -149,124 +149,14 @@ func (t *Transfer) rate() float64 {
 	return float64(rate) * (1 << 20)
 }
 
-// run looks for work. Without any it sleeps until the next document.
-func (t *Transfer) run() {
-	for t.life.Err() == nil {
-		jobs, waiting := t.jobs()
-		t.work(jobs)
-		t.pause(t.kick, len(jobs) > 0 || waiting)
+// tick fires once after a while, or, if not short, never.
+func (t *Transfer) tick(short bool) (fired <-chan struct{}, stop func()) {
+	if !short {
+		return nil, func() {}
 	}
-}
-
-// pause ends with a kick, and after a while if it is not for long.
-func (t *Transfer) pause(kick <-chan struct{}, short bool) {
-	var tick chan struct{}
-	if short {
-		tick = make(chan struct{})
-		timer := t.o.Clock.AfterFunc(pace, func() { close(tick) })
-		defer timer.Stop()
-	}
-	select {
-	case <-kick:
-	case <-tick:
-	case <-t.life.Done():
-	}
-}
-
-// job is one partition's.
-type job struct {
-	partition ring.Partition
-	changed   uint64
-	push      bool
-}
-
-// jobs lists what this node has to do by the document it holds; waiting says that
-// there may be more without another document.
-func (t *Transfer) jobs() (jobs []job, waiting bool) {
-	doc := t.o.Cluster.Document()
-	if doc == nil {
-		return nil, false // the first one kicks
-	}
-	if doc.Change != nil && doc.Change.Paused {
-		return nil, false
-	}
-	left, _, err := t.o.Store.Leftovers(t.life, leftoversMost)
-	if errors.Is(err, storage.ErrNoDocument) {
-		return nil, false // it is installed next, and kicks
-	}
-	if err != nil {
-		if t.life.Err() == nil {
-			t.fault(job{}, err)
-		}
-		return nil, !errors.Is(err, storage.ErrClosed)
-	}
-	for i, entry := range doc.Layout {
-		p := ring.Partition(i) //nolint:gosec // there are few
-		switch {
-		case entry.Phase == ring.PhaseCopy && slices.Contains(Copiers(entry), t.self):
-			waiting = true // an old replica may come up, and is compared with then
-			if !t.compared(p, entry) {
-				jobs = append(jobs, job{p, entry.Changed, false})
-			}
-		case entry.Takes(t.self):
-		case slices.Contains(left, p), slices.Contains(entry.Former, t.self) && !t.hasDropped(p, entry.Changed):
-			jobs = append(jobs, job{p, entry.Changed, true})
-		}
-	}
-	return jobs, waiting
-}
-
-// work does jobs, a few at a time.
-func (t *Transfer) work(jobs []job) {
-	slots := make(chan struct{}, atOnce)
-	var flying sync.WaitGroup
-	defer flying.Wait()
-	for _, j := range jobs {
-		select {
-		case slots <- struct{}{}:
-		case <-t.life.Done():
-			return
-		}
-		flying.Go(func() {
-			defer func() { <-slots }()
-			t.count(1)
-			defer t.count(-1)
-			do := t.copyPartition
-			if j.push {
-				do = t.pushPartition
-			}
-			if err := do(j); err != nil && !errors.Is(err, errMoved) && t.life.Err() == nil {
-				t.fault(j, err)
-			}
-		})
-	}
-}
-
-func (t *Transfer) count(n int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.working += n
-}
-
-func (t *Transfer) fault(j job, err error) {
-	t.failed.Add(1)
-	t.mu.Lock()
-	t.last = err.Error()
-	t.mu.Unlock()
-	t.o.Logger.Warn("transfer waits", slog.Int("partition", int(j.partition)), slog.String("error", err.Error()))
-}
-
-// errMoved ends a job that the layout has no use for any more.
-var errMoved = errors.New("the partition's entry has changed")
-
-// entry is the job's, as long as it is the same.
-func (t *Transfer) entry(j job) (*ring.Document, ring.Entry, error) {
-	doc := t.o.Cluster.Document()
-	e := doc.Entry(j.partition)
-	if e.Changed != j.changed || doc.Change != nil && doc.Change.Paused {
-		return nil, ring.Entry{}, errMoved
-	}
-	return doc, e, t.life.Err()
+	tick := make(chan struct{})
+	timer := t.o.Clock.AfterFunc(pace, func() { close(tick) })
+	return tick, func() { timer.Stop() }
 }
 
 // ask asks one node, and counts what goes back and forth.
