@@ -44,5 +44,11 @@ func (n *Node) ForceLayout(ctx context.Context, lost []string, yes string) error
 	return n.keys.ForceLayout(ctx, lost, yes)
 }
 
+// AmendChange has the change in flight go on without a node that died for ever, a newcomer
+// or a member that leaves; with, unless it is empty, takes the newcomer's place.
+func (n *Node) AmendChange(ctx context.Context, gone, with string) error {
+	return n.keys.AmendChange(ctx, gone, with)
+}
+
 // RevertChange has the change in flight go back, as far as it can.
 func (n *Node) RevertChange(ctx context.Context) error { return n.keys.RevertChange(ctx) }

@@ -52,6 +52,8 @@ func (c *call) decideLayout() error {
 		return c.apply()
 	case placeForce:
 		return c.force()
+	case placeAmend:
+		return c.amend()
 	}
 	if err := c.document(&struct{}{}); err != nil {
 		return err
@@ -90,6 +92,18 @@ func (c *call) apply() error {
 		return problem.Field("plan", fmt.Errorf("%w: want the hash of the plan", request.ErrBadValue))
 	}
 	return c.s.changer.Apply(c.r.Context(), body.Plan)
+}
+
+// amend goes on without a node that died.
+func (c *call) amend() error {
+	var body wire.Amended
+	if err := c.document(&body); err != nil {
+		return err
+	}
+	if body.Without == "" {
+		return problem.Field("without", fmt.Errorf("%w: no node is named", request.ErrBadValue))
+	}
+	return c.s.changer.AmendChange(c.r.Context(), body.Without, body.With)
 }
 
 // force gives up a lost majority.

@@ -37,7 +37,10 @@ func (c *changing) Plan(context.Context) (request.Plan, error) { return c.plan, 
 func (c *changing) Apply(_ context.Context, hash string) error { return c.do("apply " + hash) }
 func (c *changing) PauseChange(context.Context) error          { return c.do("pause") }
 func (c *changing) ResumeChange(context.Context) error         { return c.do("resume") }
-func (c *changing) RevertChange(context.Context) error         { return c.do("revert") }
+func (c *changing) AmendChange(_ context.Context, gone, with string) error {
+	return c.do("amend " + gone + " " + with)
+}
+func (c *changing) RevertChange(context.Context) error { return c.do("revert") }
 
 func (c *changing) ForceLayout(_ context.Context, lost []string, yes string) error {
 	return c.do("force " + strings.Join(lost, ",") + " " + yes)
@@ -63,6 +66,7 @@ func verbs() []*http.Request {
 		ask("POST", layoutPath+"/pause", ""),
 		ask("POST", layoutPath+"/resume", "{}"),
 		ask("POST", layoutPath+"/revert", ""),
+		ask("POST", layoutPath+"/amend", `{"without":"n4","with":"n5"}`),
 		ask("POST", layoutPath+"/force", `{"lost":["n2","n3"],"yes":"c1"}`),
 	}
 }
@@ -78,7 +82,7 @@ func TestLayoutVerbsReachTheCluster(t *testing.T) {
 	for _, r := range verbs() {
 		wants(t, do(t, h, r), 204)
 	}
-	if diff := cmp.Diff([]string{"stage", "unstage", "apply h1", "pause", "resume", "revert", "force n2,n3 c1"}, c.did); diff != "" {
+	if diff := cmp.Diff([]string{"stage", "unstage", "apply h1", "pause", "resume", "revert", "amend n4 n5", "force n2,n3 c1"}, c.did); diff != "" {
 		t.Errorf("(-want +did):\n%s", diff)
 	}
 	if diff := cmp.Diff([]request.LayoutStep{step}, c.got); diff != "" {
@@ -122,6 +126,7 @@ func TestALayoutVerbThatIsNoneIsRefused(t *testing.T) {
 	for path, bodies := range map[string][]string{
 		"/stage": {``, `{"steps":[]}`, `{"steps":[{"node":"n1","how":"leave"}]}`, `[]`}, "/apply": {``, `{"plan":""}`, `{"hash":"h1"}`},
 		"/pause": {`{"for":"1h"}`}, "/resume": {`{"x":1}`}, "/revert": {`{"x":1}`},
+		"/amend": {``, `{"without":""}`, `{"with":"n5"}`, `{"without":"n4","x":1}`},
 		"/force": {``, `{"lost":[],"yes":"c1"}`, `{"lost":["n2"]}`, `{"lost":["n2"],"yes":"c1","x":1}`},
 	} {
 		for _, body := range bodies {

@@ -47,6 +47,9 @@ type Changer interface {
 	PauseChange(ctx context.Context) error
 	ResumeChange(ctx context.Context) error
 	RevertChange(ctx context.Context) error
+	// AmendChange goes on without a node that died, and with another newcomer unless that
+	// is empty.
+	AmendChange(ctx context.Context, gone, with string) error
 	// ForceLayout gives up members that are lost together with a majority; yes is the
 	// cluster's id.
 	ForceLayout(ctx context.Context, lost []string, yes string) error

@@ -31,6 +31,7 @@ const (
 	placeResume
 	placeRevert
 	placeForce
+	placeAmend
 	placeMetrics
 	placeLive
 	placeReady
@@ -51,7 +52,7 @@ const (
 var places = map[string]place{
 	wire.AllBuckets: placeBuckets, wire.Cluster: placeStatus, wire.ClusterSettings: placeSettings,
 	wire.Layout: placeLayout, wire.Stage: placeStage, wire.Plan: placePlan, wire.Apply: placeApply,
-	wire.Pause: placePause, wire.Resume: placeResume, wire.Revert: placeRevert, wire.Force: placeForce,
+	wire.Pause: placePause, wire.Resume: placeResume, wire.Revert: placeRevert, wire.Force: placeForce, wire.Amend: placeAmend,
 	pathMetrics: placeMetrics, pathLive: placeLive, pathReady: placeReady, pathContract: placeContract,
 }
 
@@ -135,7 +136,7 @@ func (p place) allowed() []string {
 		return []string{http.MethodGet, http.MethodHead, http.MethodPut}
 	case placeStage:
 		return []string{http.MethodPost, http.MethodDelete}
-	case placeApply, placePause, placeResume, placeRevert, placeForce:
+	case placeApply, placePause, placeResume, placeRevert, placeForce, placeAmend:
 		return []string{http.MethodPost}
 	case placePprof:
 		return []string{http.MethodGet, http.MethodHead, http.MethodPost}

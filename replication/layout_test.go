@@ -62,6 +62,12 @@ func TestAChangeIsStagedPlannedAndApplied(t *testing.T) {
 		if err := n.ResumeChange(ctx); err != nil || n.Layout().Change.Paused {
 			t.Errorf("resume: %v", err)
 		}
+		if err := n.AmendChange(ctx, "n1", ""); !errors.Is(err, request.ErrUnsafe) || !strings.Contains(err.Error(), "answers") {
+			t.Errorf("an amendment without a node that answers: %v", err)
+		}
+		if err := n.AmendChange(ctx, "n7", ""); !errors.Is(err, request.ErrNoNode) {
+			t.Errorf("an amendment without nobody: %v", err)
+		}
 		if err := n.RevertChange(ctx); err != nil {
 			t.Errorf("revert: %v", err)
 		}

@@ -101,72 +101,6 @@ func (d *Document) aim(p Partition, set []NodeID) {
 	*e = Entry{Serving: e.Serving, Next: set, Phase: PhaseWait, Changed: d.Version}
 }
 
-// WithPaused is the next version of the document, with its change paused or resumed;
-// nil when it is so already.
-func (d *Document) WithPaused(paused bool) (*Document, error) {
-	switch {
-	case d.Change == nil:
-		return nil, ErrNoChange
-	case d.Change.Paused == paused:
-		return nil, nil
-	}
-	return d.edit(func(next *Document) error {
-		next.Change.Paused = paused
-		return nil
-	})
-}
-
-// Reverted is the next version of the document, in which the change in flight goes
-// back to those who served before it, as far as partitions have not passed the point
-// where the new set serves alone: what waits is steady again, what is copied is handed
-// back by those who took it, and reads that have moved go back first. Newcomers leave
-// when nothing needs them. nil when it is reverting already.
-func (d *Document) Reverted() (*Document, error) {
-	switch {
-	case d.Change == nil:
-		return nil, ErrNoChange
-	case d.Change.Reverting:
-		return nil, nil
-	}
-	return d.edit(func(next *Document) error {
-		next.Change.Reverting, next.Change.Paused = true, false
-		for p := range next.Layout {
-			e := &next.Layout[p]
-			switch e.Phase {
-			case PhaseWait:
-				*e = Entry{Serving: e.Serving, Changed: next.Version}
-			case PhaseCopy:
-				next.settle(e, e.Serving, e.Next)
-			case PhaseSwitch:
-				*e = Entry{Serving: e.Former, Next: e.Serving, Phase: PhaseCopy, Changed: next.Version}
-			case PhaseSteady, PhaseDrop:
-			}
-		}
-		next.settleMembers()
-		return nil
-	})
-}
-
-// settleMembers has those go that nobody needs after a change that went back, and
-// those stay that serve.
-func (d *Document) settleMembers() {
-	needed := make(map[NodeID]bool)
-	for _, e := range d.Layout {
-		for _, id := range e.Serving {
-			needed[id] = true
-		}
-	}
-	for i := range d.Members {
-		m := &d.Members[i]
-		switch {
-		case m.Going != "" && needed[m.ID] && slices.Contains(d.Voters, m.ID):
-			m.Going = ""
-		case m.Going == "" && !needed[m.ID] && !slices.Contains(d.Voters, m.ID):
-			m.Going = Leaves
-		}
-	}
-}
-
 // Move is one partition's way to the next phase of its change. It is a statement about
 // one entry: where that has another phase or has changed since, the move is void.
 type Move struct {
@@ -279,58 +213,6 @@ func (d *Document) Completed() (*Document, error) {
 		next.Left = next.Left[max(0, len(next.Left)-maxLeft):]
 		return nil
 	})
-}
-
-// Without is the next version of the document, in which a newcomer has no part in the
-// change in flight any more: the partitions that were to go to it go to others, and it
-// is expelled, for it may have taken what nobody will ask of it again. What others have
-// copied for a set that is not to be is left over on them. It fails with
-// ErrStep for one that is no newcomer, or that serves already.
-func (d *Document) Without(id NodeID) (*Document, error) {
-	if d.Change == nil {
-		return nil, ErrNoChange
-	}
-	if _, member := d.Member(id); !member || slices.Contains(d.Voters, id) {
-		return nil, fmt.Errorf("%w: %s is no newcomer", ErrStep, id)
-	}
-	current := make([][]NodeID, len(d.Layout))
-	for p, e := range d.Layout {
-		if slices.Contains(e.Serving, id) {
-			return nil, fmt.Errorf("%w: %s serves partition %d already", ErrStep, id, p)
-		}
-		if current[p] = e.Serving; len(e.Next) > 0 {
-			current[p] = e.Next
-		}
-	}
-	staying := d.staying(id)
-	if len(staying) < len(d.Layout[0].Serving) {
-		return nil, fmt.Errorf("%w: %d members would be left without %s: go back instead", ErrStep, len(staying), id)
-	}
-	sets, err := Assign(AssignOptions{Current: current, Members: staying, Replicas: d.Replicas})
-	if err != nil {
-		return nil, err
-	}
-	return d.edit(func(next *Document) error {
-		for i := range next.Members {
-			if next.Members[i].ID == id {
-				next.Members[i].Going = Expelled
-			}
-		}
-		for p := range next.Layout {
-			switch e := &next.Layout[p]; {
-			case slices.Contains(e.Next, id):
-				next.aim(Partition(p), sets[p]) //nolint:gosec // below 65,536
-			case e.Phase == PhaseDrop && slices.Contains(e.Former, id): // it will never report
-				next.settle(e, e.Serving, e.Former)
-			}
-		}
-		return nil
-	})
-}
-
-// staying are the members that hold partitions after the change, without one.
-func (d *Document) staying(without NodeID) []Member {
-	return slices.DeleteFunc(slices.Clone(d.Members), func(m Member) bool { return m.Going != "" || m.ID == without })
 }
 
 // edit makes the next version by a function.

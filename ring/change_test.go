@@ -114,7 +114,7 @@ func TestASilentNewcomerIsNotWaitedForOnTheWayBack(t *testing.T) {
 	if len(d.allOf(PhaseDrop)) == 0 {
 		t.Fatal("nobody hands over")
 	}
-	d = must(t)(d.Without(5))
+	d = must(t)(d.Amended(5, nil))
 	for p, e := range d.Layout {
 		if slices.Contains(e.Former, 5) {
 			t.Fatalf("partition %d waits for the expelled: %+v", p, e)
@@ -124,6 +124,55 @@ func TestASilentNewcomerIsNotWaitedForOnTheWayBack(t *testing.T) {
 	if !slices.Equal(d.Expelled, []NodeID{5}) || !slices.Equal(d.Voters, []NodeID{1, 2, 3, 4}) {
 		t.Errorf("expelled %v, voters %v", d.Expelled, d.Voters)
 	}
+}
+
+// A newcomer that died is replaced by another one while the change is in flight, and who
+// died while it left is waited for no more.
+func TestAChangeIsAmended(t *testing.T) {
+	pool := testMembers(6)
+	first := mustFirst(t, pool[:4], 16, 3)
+	finish := func(t *testing.T, d *Document, everybody []NodeID) *Document {
+		for _, phase := range []Phase{PhaseWait, PhaseCopy, PhaseSwitch, PhaseDrop} {
+			if len(d.allOf(phase)) > 0 {
+				d = must(t)(d.Advance(d.movesFrom(phase, everybody)))
+			}
+		}
+		return must(t)(d.Completed())
+	}
+	t.Run("another newcomer", func(t *testing.T) {
+		d := applied(t, first, add(pool[4]))
+		d = must(t)(d.Advance(d.allOf(PhaseWait)[:3]))
+		d = must(t)(d.Amended(5, &pool[5]))
+		if _, err := d.Amended(5, nil); err != nil {
+			t.Errorf("once more: %v", err)
+		}
+		d = finish(t, d, []NodeID{1, 2, 3, 4, 6})
+		held := map[NodeID]int{}
+		for _, e := range d.Layout {
+			for _, id := range e.Serving {
+				held[id]++
+			}
+		}
+		if held[5] != 0 || held[6] < 9 || held[6] > 10 || !slices.Equal(d.Expelled, []NodeID{5}) {
+			t.Errorf("partitions %v, expelled %v; want 9 or 10 of 48 at node 6 and none at 5", held, d.Expelled)
+		}
+	})
+	t.Run("a node that leaves", func(t *testing.T) {
+		d := applied(t, first, remove(4, Leaves))
+		for _, phase := range []Phase{PhaseWait, PhaseCopy, PhaseSwitch} {
+			d = must(t)(d.Advance(d.movesFrom(phase, nil)))
+		}
+		if len(d.allOf(PhaseDrop)) == 0 {
+			t.Fatal("nobody hands over")
+		}
+		if _, err := d.Amended(4, &pool[4]); !errors.Is(err, ErrStep) {
+			t.Errorf("with another: %v", err)
+		}
+		d = finish(t, must(t)(d.Amended(4, nil)), []NodeID{1, 2, 3})
+		if !slices.Equal(d.Expelled, []NodeID{4}) || len(d.Left) != 0 {
+			t.Errorf("expelled %v, left %v", d.Expelled, d.Left)
+		}
+	})
 }
 
 func TestEditsRefuse(t *testing.T) {
@@ -145,7 +194,7 @@ func TestEditsRefuse(t *testing.T) {
 		"a second change":                    {func() (*Document, error) { return must(t)(flying.WithStaged(weigh(1, 50))).Apply("x") }, ErrChanging},
 		"a pause of nothing":                 {func() (*Document, error) { return base.WithPaused(true) }, ErrNoChange},
 		"going back from nothing":            {func() (*Document, error) { return base.Reverted() }, ErrNoChange},
-		"an amendment of who is no newcomer": {func() (*Document, error) { return flying.Without(1) }, ErrStep},
+		"an amendment of who is no newcomer": {func() (*Document, error) { return flying.Amended(1, nil) }, ErrStep},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if d, err := tc.edit(); d != nil || !errors.Is(err, tc.want) {
@@ -196,7 +245,11 @@ func TestEditLaws(t *testing.T) {
 			case 5:
 				step(d.Reverted())
 			case 6:
-				step(d.Without(m.ID))
+				var with *Member
+				if other := rapid.SampledFrom(pool).Draw(t, "other"); rapid.Bool().Draw(t, "with another") {
+					with = &other
+				}
+				step(d.Amended(m.ID, with))
 			default:
 				phase := rapid.SampledFrom([]Phase{PhaseWait, PhaseCopy, PhaseSwitch, PhaseDrop}).Draw(t, "phase")
 				step(d.Advance(some(d.movesFrom(phase, []NodeID{m.ID}))))

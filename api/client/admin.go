@@ -142,6 +142,12 @@ func (c *Client) RevertChange(ctx context.Context) error {
 	return c.change(ctx, "revert", http.MethodPost, wire.Revert, nil)
 }
 
+// AmendChange has the change in flight go on without a node that died, a newcomer or one
+// that leaves; with, unless it is empty, takes the newcomer's place. Names or ids.
+func (c *Client) AmendChange(ctx context.Context, gone, with string) error {
+	return c.change(ctx, "amend", http.MethodPost, wire.Amend, wire.Amended{Without: gone, With: with})
+}
+
 // ForceLayout gives up members that are lost together with a majority, by names or ids.
 // yes is the cluster's id.
 func (c *Client) ForceLayout(ctx context.Context, lost []string, yes string) error {

@@ -13,6 +13,12 @@ type Forced struct {
 	Yes  string   `json:"yes"`  // the cluster's id: this cluster is meant
 }
 
+// Amended names who died, and who comes in its place.
+type Amended struct {
+	Without string `json:"without"`        // a name or id
+	With    string `json:"with,omitempty"` // empty: nobody
+}
+
 // Applied names the plan that is to be done.
 type Applied struct {
 	Plan string `json:"plan"` // its hash

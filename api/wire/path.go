@@ -16,6 +16,7 @@ const (
 	Resume          = Layout + "/resume"
 	Revert          = Layout + "/revert"
 	Force           = Layout + "/force"
+	Amend           = Layout + "/amend"
 )
 
 // KeyPath is where a key is, as a path and as its escaped form: a slash of the key

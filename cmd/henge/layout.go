@@ -30,7 +30,7 @@ id is refused for ever.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		a.layoutShow(), a.layoutStage(), a.layoutPlan(), a.layoutApply(), a.layoutForce(),
+		a.layoutShow(), a.layoutStage(), a.layoutPlan(), a.layoutApply(), a.layoutAmend(), a.layoutForce(),
 		a.layoutVerb("unstage", "Forget all staged steps", "the staged steps are forgotten", (*client.Client).Unstage),
 		a.layoutVerb("pause", "Hold the change in flight where it is", "the change is paused: requests are served as before; henge layout resume goes on", (*client.Client).PauseChange),
 		a.layoutVerb("resume", "Let a paused change go on", "the change goes on", (*client.Client).ResumeChange),

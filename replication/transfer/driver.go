@@ -64,7 +64,7 @@ func (t *Transfer) drives(doc *ring.Document) bool {
 func (t *Transfer) step(doc *ring.Document, silent map[ring.NodeID]time.Time) {
 	v := view{doc: doc, up: t.o.Cluster.Up, reports: t.reports(doc)}
 	if gone, ok := t.silentNewcomer(v, silent); ok {
-		t.propose(func(d *ring.Document) (*ring.Document, error) { return d.Without(gone) })
+		t.propose(func(d *ring.Document) (*ring.Document, error) { return d.Amended(gone, nil) })
 		return
 	}
 	moves := v.moves()
@@ -122,8 +122,8 @@ func (t *Transfer) reports(doc *ring.Document) map[ring.NodeID]*Report {
 	return reports
 }
 
-// silentNewcomer finds a newcomer that a copy waits for and that has not reported for
-// too long.
+// silentNewcomer finds a newcomer that has not reported for too long, and that a copy
+// waits for, or, in a change that goes back, its end.
 func (t *Transfer) silentNewcomer(v view, silent map[ring.NodeID]time.Time) (ring.NodeID, bool) {
 	limit := time.Duration(v.doc.Settings.SilentMillis) * time.Millisecond
 	if limit <= 0 {
@@ -131,7 +131,7 @@ func (t *Transfer) silentNewcomer(v view, silent map[ring.NodeID]time.Time) (rin
 	}
 	now := t.o.Clock.Now()
 	for _, m := range v.doc.Members {
-		if v.reports[m.ID] != nil || m.Going != "" || slices.Contains(v.doc.Voters, m.ID) || !v.newcomer(m.ID) {
+		if v.reports[m.ID] != nil || m.Going == ring.Expelled || !v.newcomer(m.ID) {
 			delete(silent, m.ID)
 			continue
 		}
@@ -153,9 +153,14 @@ type view struct {
 	reports map[ring.NodeID]*Report
 }
 
-// newcomer reports whether a copy waits for a node that serves nothing yet.
+// newcomer reports whether a change waits for a node that came with it and serves
+// nothing: for its copies, or, on the way back, until it has handed over what it took.
 func (v view) newcomer(id ring.NodeID) bool {
-	next := false
+	if slices.Contains(v.doc.Voters, id) {
+		return false
+	}
+	m, _ := v.doc.Member(id)
+	next := m.Going == ring.Leaves
 	for _, e := range v.doc.Layout {
 		if slices.Contains(e.Serving, id) {
 			return false
