@@ -44,8 +44,8 @@ func (n *Node) ForceLayout(ctx context.Context, lost []string, yes string) error
 	return n.keys.ForceLayout(ctx, lost, yes)
 }
 
-// AmendChange has the change in flight go on without a node that died for ever, a newcomer
-// or a member that leaves; with, unless it is empty, takes the newcomer's place.
+// AmendChange has the change in flight go on without a member that died for ever; with,
+// unless it is empty, is a newcomer in its place.
 func (n *Node) AmendChange(ctx context.Context, gone, with string) error {
 	return n.keys.AmendChange(ctx, gone, with)
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/hengedb/henge/ring"
 )
 
-// AmendChange has the change in flight go on without a node that died for ever: a
-// newcomer, whose place with takes unless it is empty, or a member that leaves. It is
-// expelled. It fails with request.ErrNoChange when no change is in flight, with
+// AmendChange has the change in flight go on without a member that died for ever: it is
+// expelled, and what it was to serve goes to others, among them with unless that is
+// empty. It fails with request.ErrNoChange when no change is in flight, with
 // request.ErrNoNode for a name that is nobody's, and with request.ErrUnsafe for a node
-// that answers, or that the change can do without.
+// that answers, or where too few would be left.
 func (c *Coordinator) AmendChange(ctx context.Context, gone, with string) error {
 	return c.editLayout(ctx, "amend", func(d *ring.Document) (*ring.Document, error) {
 		if d.Change == nil {

@@ -141,3 +141,20 @@ func TestInAChangeAllWhoTakeHoldTheWrite(t *testing.T) {
 		newcomers[1].mustGet(t, key, "v", request.ReadOptions{}) // through who may not serve yet
 	})
 }
+
+// Those who served before and have yet to drop their copies stand in as anybody does, from hints,
+// where none of those who serve can be reached.
+func TestAFormerOwnerStandsIn(t *testing.T) {
+	inCluster(t, 5, func(t *testing.T, c *cluster) {
+		key, p, others := c.key(0)
+		n, ally := p[2], others[1]
+		serving := []*testNode{p[0], p[1], others[0]}
+		c.relay(key, ring.Entry{Serving: []ring.NodeID{p[0].self, p[1].self, others[0].self}, Former: []ring.NodeID{n.self, ally.self}, Phase: ring.PhaseDrop})
+		c.cut(n, serving...)
+		c.cut(ally, serving...)
+		if r := n.mustPut(t, key, "v", request.WriteOptions{}); r.Acks != 2 || n.hint(t, key) == nil {
+			t.Errorf("a put: %+v, kept as a hint: %v", r, n.hint(t, key))
+		}
+		n.mustGet(t, key, "v", request.ReadOptions{})
+	})
+}

@@ -18,7 +18,7 @@ type placement struct {
 	late      []ring.NodeID // those of down that may only be slow: asked when the others are too few
 	fallbacks []ring.NodeID // who stands in, in the order of the preference list; those believed to answer
 	holds     bool          // this node serves: it reads and mints
-	beside    bool          // this node has a copy that does not serve: it neither mints nor counts in a read
+	beside    bool          // this node is in the second set only: it neither mints nor counts in a read (R1)
 }
 
 // maxFallbacks bounds how far down the preference list a request goes. As many
@@ -34,8 +34,7 @@ func (c *Coordinator) place(doc *ring.Document, position ring.Position) placemen
 		c.sort(&p, p.replicas[(at+i)%len(p.replicas)])
 	}
 	p.holds = slices.Contains(p.replicas, c.self)
-	entry := doc.Entry(p.partition)
-	p.beside = !p.holds && (slices.Contains(entry.Second(), c.self) || slices.Contains(entry.Former, c.self))
+	p.beside = !p.holds && slices.Contains(doc.Entry(p.partition).Second(), c.self)
 	if c.zone != "" {
 		slices.SortStableFunc(p.up, func(a, b ring.NodeID) int { return c.distance(doc, a) - c.distance(doc, b) })
 	}

@@ -42,8 +42,8 @@ func (d *Document) Reverted() (*Document, error) {
 			case PhaseCopy:
 				next.settle(e, e.Serving, e.Next)
 			case PhaseSwitch:
-				*e = Entry{Serving: e.Former, Next: e.Serving, Phase: PhaseCopy, Changed: next.Version}
-			case PhaseSteady, PhaseDrop:
+				*e = Entry{Serving: e.Former, Next: e.Serving, Phase: PhaseBack, Changed: next.Version}
+			case PhaseSteady, PhaseDrop, PhaseBack:
 			}
 		}
 		next.settleMembers()
@@ -72,11 +72,11 @@ func (d *Document) settleMembers() {
 }
 
 // Amended is the next version of the document, in which the change in flight goes on
-// without a node that died for ever: a newcomer that serves nothing yet, whose partitions
-// go to others, among them another newcomer if one is given; or a member that leaves, and
-// is waited for no more. It is expelled, for it may have taken what nobody will ask of it
-// again. What others have copied for a set that is not to be is left over on them. It
-// fails with ErrStep for any other node, and is nil for one that is expelled already.
+// without a member that died for ever: it is expelled and waited for nowhere, and what it
+// was to serve goes to others, among them with, unless that is nil. Partitions whose
+// reads are about to move are left alone until they have: a driver amends again. What
+// others hold for a set that is not to be is left over on them. It is nil when there is
+// nothing to do, and fails with ErrStep where too few members would be left.
 func (d *Document) Amended(gone NodeID, with *Member) (*Document, error) {
 	if d.Change == nil {
 		return nil, ErrNoChange
@@ -85,15 +85,8 @@ func (d *Document) Amended(gone NodeID, with *Member) (*Document, error) {
 	switch {
 	case !member:
 		return nil, fmt.Errorf("%w: %s is no member", ErrStep, gone)
-	case m.Going == Expelled:
+	case m.Going == Expelled && !slices.ContainsFunc(d.Layout, func(e Entry) bool { return e.amendable(gone) }):
 		return nil, nil
-	case m.Going == Leaves && with != nil:
-		return nil, fmt.Errorf("%w: %s leaves; who takes its partitions is decided already", ErrStep, m.Name)
-	case m.Going == Leaves:
-		return d.edit(func(next *Document) error {
-			next.giveUp(gone, nil)
-			return nil
-		})
 	}
 	members, sets, err := d.aimWithout(m, with)
 	if err != nil {
@@ -101,10 +94,10 @@ func (d *Document) Amended(gone NodeID, with *Member) (*Document, error) {
 	}
 	return d.edit(func(next *Document) error {
 		next.Members = members
-		next.giveUp(gone, with)
+		next.giveUp(m, with)
 		for p := range next.Layout {
 			e := &next.Layout[p]
-			if untouched := e.Phase == PhaseSteady || e.Phase == PhaseWait; untouched || slices.Contains(e.Next, gone) {
+			if e.Phase == PhaseSteady || e.Phase == PhaseWait || e.amendable(gone) {
 				next.aim(Partition(p), sets[p]) //nolint:gosec // below 65,536
 			}
 		}
@@ -112,39 +105,48 @@ func (d *Document) Amended(gone NodeID, with *Member) (*Document, error) {
 	})
 }
 
+// goal is the set that an entry's change leads to.
+func (e Entry) goal() []NodeID {
+	if e.Phase == PhaseWait || e.Phase == PhaseCopy {
+		return e.Next
+	}
+	return e.Serving
+}
+
+// amendable reports whether a node is to serve, and another can be named now: reads are
+// not on their way from one set to another.
+func (e Entry) amendable(gone NodeID) bool {
+	return e.Phase != PhaseSwitch && e.Phase != PhaseBack && slices.Contains(e.goal(), gone)
+}
+
 // giveUp expels a member and waits for it nowhere.
-func (d *Document) giveUp(id NodeID, with *Member) {
+func (d *Document) giveUp(gone Member, with *Member) {
+	for p := range d.Layout {
+		if e := &d.Layout[p]; e.Phase == PhaseDrop && slices.Contains(e.Former, gone.ID) {
+			e.Former = slices.DeleteFunc(e.Former, func(id NodeID) bool { return id == gone.ID })
+			e.Changed = d.Version
+			if len(e.Former) == 0 {
+				e.Former, e.Phase = nil, PhaseSteady
+			}
+		}
+	}
+	if gone.Going == Expelled {
+		return
+	}
 	for i := range d.Members {
-		if d.Members[i].ID == id {
+		if d.Members[i].ID == gone.ID {
 			d.Members[i].Going = Expelled
 		}
 	}
-	for p := range d.Layout {
-		if e := &d.Layout[p]; e.Phase == PhaseDrop && slices.Contains(e.Former, id) {
-			d.settle(e, e.Serving, e.Former)
-		}
-	}
-	step := Step{Verb: VerbRemove, Node: id, Going: Expelled}
+	step := Step{Verb: VerbRemove, Node: gone.ID, Going: Expelled}
 	if with != nil {
 		step.Verb, step.Member = VerbReplace, with
 	}
 	d.Change.Steps = append(d.Change.Steps, step)
 }
 
-// aimWithout computes who will serve what without a newcomer, and with another one.
+// aimWithout computes who will serve what without a member, and with another one.
 func (d *Document) aimWithout(gone Member, with *Member) (members []Member, sets [][]NodeID, err error) {
-	if slices.Contains(d.Voters, gone.ID) {
-		return nil, nil, fmt.Errorf("%w: %s is no newcomer; it can be replaced when this change is complete, or has gone back", ErrStep, gone.Name)
-	}
-	current := make([][]NodeID, len(d.Layout))
-	for p, e := range d.Layout {
-		if slices.Contains(e.Serving, gone.ID) {
-			return nil, nil, fmt.Errorf("%w: %s serves partition %d already; replace it when this change is complete", ErrStep, gone.Name, p)
-		}
-		if current[p] = e.Serving; len(e.Next) > 0 {
-			current[p] = e.Next
-		}
-	}
 	members = slices.Clone(d.Members)
 	if with != nil {
 		if _, member := d.Member(with.ID); member || slices.Contains(d.Expelled, with.ID) {
@@ -155,7 +157,11 @@ func (d *Document) aimWithout(gone Member, with *Member) (members []Member, sets
 	}
 	staying := slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return m.Going != "" || m.ID == gone.ID })
 	if len(staying) < len(d.Layout[0].Serving) {
-		return nil, nil, fmt.Errorf("%w: %d members would be left without %s: go back instead", ErrStep, len(staying), gone.Name)
+		return nil, nil, fmt.Errorf("%w: %d members would be left without %s: name another node in its place", ErrStep, len(staying), gone.Name)
+	}
+	current := make([][]NodeID, len(d.Layout))
+	for p, e := range d.Layout {
+		current[p] = e.goal()
 	}
 	sets, err = Assign(AssignOptions{Current: current, Members: staying, Replicas: d.Replicas})
 	return members, sets, err

@@ -144,13 +144,12 @@ func (d *Document) advance(e *Entry, dropped []NodeID) bool {
 	case PhaseWait:
 		e.Phase = PhaseCopy
 	case PhaseCopy:
-		if d.Change.Reverting {
-			d.settle(e, e.Serving, e.Next)
-			return true
-		}
 		e.Serving, e.Next, e.Former, e.Phase = e.Next, nil, e.Serving, PhaseSwitch
 	case PhaseSwitch:
 		d.settle(e, e.Serving, e.Former)
+		return true
+	case PhaseBack:
+		d.settle(e, e.Serving, e.Next)
 		return true
 	case PhaseDrop:
 		before := len(e.Former)

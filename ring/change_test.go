@@ -157,6 +157,23 @@ func TestAChangeIsAmended(t *testing.T) {
 			t.Errorf("partitions %v, expelled %v; want 9 or 10 of 48 at node 6 and none at 5", held, d.Expelled)
 		}
 	})
+	t.Run("a node that serves", func(t *testing.T) {
+		d := applied(t, first, add(pool[4]))
+		d = must(t)(d.Advance(d.allOf(PhaseWait)))
+		d = must(t)(d.Advance(d.allOf(PhaseCopy)))
+		d = must(t)(d.Advance(d.allOf(PhaseSwitch)[1:]))
+		d = must(t)(d.Amended(5, &pool[5]))
+		if n := len(d.allOf(PhaseSwitch)); n != 1 {
+			t.Fatalf("%d partitions whose reads are moving, of 1: these are left alone", n)
+		}
+		d = must(t)(d.Advance(d.allOf(PhaseSwitch)))
+		d = finish(t, must(t)(d.Amended(5, nil)), []NodeID{1, 2, 3, 4, 6})
+		for p, e := range d.Layout {
+			if slices.Contains(e.Serving, 5) {
+				t.Errorf("partition %d is served by the dead: %v", p, e)
+			}
+		}
+	})
 	t.Run("a node that leaves", func(t *testing.T) {
 		d := applied(t, first, remove(4, Leaves))
 		for _, phase := range []Phase{PhaseWait, PhaseCopy, PhaseSwitch} {
@@ -164,9 +181,6 @@ func TestAChangeIsAmended(t *testing.T) {
 		}
 		if len(d.allOf(PhaseDrop)) == 0 {
 			t.Fatal("nobody hands over")
-		}
-		if _, err := d.Amended(4, &pool[4]); !errors.Is(err, ErrStep) {
-			t.Errorf("with another: %v", err)
 		}
 		d = finish(t, must(t)(d.Amended(4, nil)), []NodeID{1, 2, 3})
 		if !slices.Equal(d.Expelled, []NodeID{4}) || len(d.Left) != 0 {
@@ -183,18 +197,21 @@ func TestEditsRefuse(t *testing.T) {
 		edit func() (*Document, error)
 		want error
 	}{
-		"a member that is one":               {func() (*Document, error) { return base.WithStaged(add(members[1])) }, ErrStep},
-		"a node that is none":                {func() (*Document, error) { return base.WithStaged(remove(9, Leaves)) }, ErrStep},
-		"fewer members than replicas":        {func() (*Document, error) { return base.WithStaged(remove(1, Leaves)) }, ErrStep},
-		"one node in two steps":              {func() (*Document, error) { return base.WithStaged(weigh(1, 50), weigh(1, 60)) }, ErrStep},
-		"a weight that is none":              {func() (*Document, error) { return base.WithStaged(weigh(1, 5000)) }, ErrStep},
-		"a third way to go":                  {func() (*Document, error) { return base.WithStaged(remove(1, "vanish")) }, ErrStep},
-		"an apply without anything staged":   {func() (*Document, error) { return base.Apply("x") }, ErrStep},
-		"an apply of another plan":           {func() (*Document, error) { return must(t)(base.WithStaged(add(members[3]))).Apply("x") }, ErrPlan},
-		"a second change":                    {func() (*Document, error) { return must(t)(flying.WithStaged(weigh(1, 50))).Apply("x") }, ErrChanging},
-		"a pause of nothing":                 {func() (*Document, error) { return base.WithPaused(true) }, ErrNoChange},
-		"going back from nothing":            {func() (*Document, error) { return base.Reverted() }, ErrNoChange},
-		"an amendment of who is no newcomer": {func() (*Document, error) { return flying.Amended(1, nil) }, ErrStep},
+		"a member that is one":             {func() (*Document, error) { return base.WithStaged(add(members[1])) }, ErrStep},
+		"a node that is none":              {func() (*Document, error) { return base.WithStaged(remove(9, Leaves)) }, ErrStep},
+		"fewer members than replicas":      {func() (*Document, error) { return base.WithStaged(remove(1, Leaves)) }, ErrStep},
+		"one node in two steps":            {func() (*Document, error) { return base.WithStaged(weigh(1, 50), weigh(1, 60)) }, ErrStep},
+		"a weight that is none":            {func() (*Document, error) { return base.WithStaged(weigh(1, 5000)) }, ErrStep},
+		"a third way to go":                {func() (*Document, error) { return base.WithStaged(remove(1, "vanish")) }, ErrStep},
+		"an apply without anything staged": {func() (*Document, error) { return base.Apply("x") }, ErrStep},
+		"an apply of another plan":         {func() (*Document, error) { return must(t)(base.WithStaged(add(members[3]))).Apply("x") }, ErrPlan},
+		"a second change":                  {func() (*Document, error) { return must(t)(flying.WithStaged(weigh(1, 50))).Apply("x") }, ErrChanging},
+		"a pause of nothing":               {func() (*Document, error) { return base.WithPaused(true) }, ErrNoChange},
+		"going back from nothing":          {func() (*Document, error) { return base.Reverted() }, ErrNoChange},
+		"an amendment without anything":    {func() (*Document, error) { return base.Amended(1, nil) }, ErrNoChange},
+		"an amendment of who is no member": {func() (*Document, error) { return flying.Amended(9, nil) }, ErrStep},
+		"an amendment with a member":       {func() (*Document, error) { return flying.Amended(1, &members[1]) }, ErrStep},
+		"an amendment that leaves too few": {func() (*Document, error) { return must(t)(flying.Amended(1, nil)).Amended(2, nil) }, ErrStep},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if d, err := tc.edit(); d != nil || !errors.Is(err, tc.want) {
@@ -251,7 +268,7 @@ func TestEditLaws(t *testing.T) {
 				}
 				step(d.Amended(m.ID, with))
 			default:
-				phase := rapid.SampledFrom([]Phase{PhaseWait, PhaseCopy, PhaseSwitch, PhaseDrop}).Draw(t, "phase")
+				phase := rapid.SampledFrom([]Phase{PhaseWait, PhaseCopy, PhaseSwitch, PhaseBack, PhaseDrop}).Draw(t, "phase")
 				step(d.Advance(some(d.movesFrom(phase, []NodeID{m.ID}))))
 			}
 		}
@@ -263,8 +280,13 @@ func TestEditLaws(t *testing.T) {
 			everybody[i] = pool[i].ID
 		}
 		for range 3 {
-			for _, phase := range []Phase{PhaseWait, PhaseCopy, PhaseSwitch, PhaseDrop} {
+			for _, phase := range []Phase{PhaseWait, PhaseCopy, PhaseSwitch, PhaseBack, PhaseDrop} {
 				step(d.Advance(d.movesFrom(phase, everybody)))
+			}
+			for _, m := range d.Members { // as a driver does
+				if m.Going == Expelled {
+					step(d.Amended(m.ID, nil))
+				}
 			}
 		}
 		if step(d.Completed()); d.Change != nil {

@@ -103,10 +103,10 @@ type Change struct {
 //
 //	wait -> copy -> switch -> drop -> steady
 //
-// and Serving is always the set that reads and mints.
+// or, when the change goes back, from switch by back to drop. Serving is always the set that reads and mints.
 type Entry struct {
 	Serving []NodeID `json:"serving"`          // reads and mints
-	Next    []NodeID `json:"next,omitempty"`   // in wait and copy: who will serve
+	Next    []NodeID `json:"next,omitempty"`   // in wait and copy: who will serve; in back: who served meanwhile
 	Former  []NodeID `json:"former,omitempty"` // in switch: who served; in drop: who of them has not yet handed over and dropped
 	Phase   Phase    `json:"phase,omitempty"`  // in a change: how far it is
 	Changed uint64   `json:"changed"`          // the document version that last changed this entry
@@ -121,6 +121,7 @@ const (
 	PhaseWait   Phase = "wait"   // Next is named, and nothing else differs from steady: its turn has not come
 	PhaseCopy   Phase = "copy"   // R4 (a): puts need W in Serving and W in Next; those new in Next copy
 	PhaseSwitch Phase = "switch" // R4 (b): Serving is the new set, Former the old one; puts need W in each
+	PhaseBack   Phase = "back"   // reads go back to Serving, the old set; puts need W in Next too, until that knows
 	PhaseDrop   Phase = "drop"   // R4 (c): Serving serves alone; Former push what it lacks, and drop
 )
 
@@ -128,7 +129,7 @@ const (
 // and nil otherwise. Do not change it.
 func (e Entry) Second() []NodeID {
 	switch e.Phase {
-	case PhaseCopy:
+	case PhaseCopy, PhaseBack:
 		return e.Next
 	case PhaseSwitch:
 		return e.Former

@@ -34,6 +34,19 @@ func (d *Document) IsExpelled(id NodeID) bool {
 	return slices.Contains(d.Expelled, id) || d.members[id].Going == Expelled
 }
 
+// MajorityOf is how many nodes of a partition's set must have said a thing for a phase
+// to end (R4): a majority, or, where too many are expelled, all that are left. Of the
+// expelled nothing will be heard again.
+func (d *Document) MajorityOf(set []NodeID) int {
+	left := 0
+	for _, id := range set {
+		if !d.IsExpelled(id) {
+			left++
+		}
+	}
+	return min(len(set)/2+1, left)
+}
+
 // Bucket finds a bucket by name.
 func (d *Document) Bucket(name string) (Bucket, bool) {
 	b, ok := d.buckets[name]

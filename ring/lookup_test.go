@@ -122,3 +122,31 @@ func TestNobodyWhoIsGoingStandsIn(t *testing.T) {
 		}
 	}
 }
+
+// A majority of a set is waited for (R4), or all of it that is not expelled: of who is
+// expelled nothing is heard.
+func TestAMajorityIsOfWhoIsLeft(t *testing.T) {
+	for name, tc := range map[string]struct {
+		set, expelled []NodeID
+		want          int
+	}{
+		"all are there":         {[]NodeID{1, 2, 3}, nil, 2},
+		"one is expelled":       {[]NodeID{1, 2, 3}, []NodeID{1}, 2},
+		"two are":               {[]NodeID{1, 2, 3}, []NodeID{1, 2}, 1},
+		"two of five are":       {[]NodeID{1, 2, 3, 4, 5}, []NodeID{4, 5}, 3},
+		"one that is no member": {[]NodeID{1, 2, 3, 4, 5}, []NodeID{6}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := mustFirst(t, testMembers(6), 16, 3)
+			for i := range d.Members {
+				if slices.Contains(tc.expelled, d.Members[i].ID) {
+					d.Members[i].Going = Expelled
+				}
+			}
+			d.index()
+			if got := d.MajorityOf(tc.set); got != tc.want {
+				t.Errorf("%d of %v, want %d", got, tc.set, tc.want)
+			}
+		})
+	}
+}

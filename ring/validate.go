@@ -122,7 +122,7 @@ func (d *Document) checkPhase(e Entry) error {
 	next, former := false, false
 	switch e.Phase {
 	case PhaseSteady:
-	case PhaseWait, PhaseCopy:
+	case PhaseWait, PhaseCopy, PhaseBack:
 		next = true
 	case PhaseSwitch, PhaseDrop:
 		former = true

@@ -142,8 +142,8 @@ func (c *Client) RevertChange(ctx context.Context) error {
 	return c.change(ctx, "revert", http.MethodPost, wire.Revert, nil)
 }
 
-// AmendChange has the change in flight go on without a node that died, a newcomer or one
-// that leaves; with, unless it is empty, takes the newcomer's place. Names or ids.
+// AmendChange has the change in flight go on without a member that died for ever; with,
+// unless it is empty, is a newcomer in its place. Both are names or ids.
 func (c *Client) AmendChange(ctx context.Context, gone, with string) error {
 	return c.change(ctx, "amend", http.MethodPost, wire.Amend, wire.Amended{Without: gone, With: with})
 }

@@ -12,10 +12,10 @@ func (a *app) layoutAmend() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "amend NODE",
 		Short: "Go on without a node that died for ever during the change",
-		Long: `Has the change in flight go on without a node that died for ever: a newcomer that serves
-nothing yet, whose place the node --with takes, or a member that was leaving. Its id is
-refused for ever. A newcomer that is silent for five minutes (a setting) is amended away
-without being asked for.`,
+		Long: `Has the change in flight go on without a member that died for ever: its id is refused for
+ever, and what it was to hold goes to others, among them the newcomer --with. A newcomer
+that serves nothing yet and is silent for five minutes (a setting) is amended away without
+being asked for.`,
 		Example: "  henge layout amend n5\n  henge layout amend n5 --with n6",
 		Args:    arguments("the name or id of the node that died"), ValidArgsFunction: f.completeNode,
 		RunE: func(cmd *cobra.Command, args []string) error {

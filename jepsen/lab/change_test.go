@@ -36,6 +36,7 @@ func TestChangesUnderFaults(t *testing.T) {
 	}
 	if missing := all.Missing(
 		"a layout change completed: add", "a layout change completed: remove", "a layout change completed: swap",
+		"a change under way was edited: pause", "a change under way was edited: revert", "a change was amended",
 	); len(missing) > 0 {
 		t.Errorf("never happened: %q", missing)
 	}

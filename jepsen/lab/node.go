@@ -32,6 +32,7 @@ type Node struct {
 	proc   *process // nil while the node is dead
 	member bool     // it is part of the cluster, or about to be
 	going  bool     // it is asked nothing any more: a change removes it
+	lost   bool     // it died for ever
 }
 
 // process is one start of a node.
@@ -180,6 +181,20 @@ func (n *Node) setPart(member, going bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.member, n.going = member, going
+}
+
+// lose ends the process for ever.
+func (n *Node) lose() {
+	n.mu.Lock()
+	n.member, n.going, n.lost = false, true, true
+	n.mu.Unlock()
+	n.Kill()
+}
+
+func (n *Node) isLost() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.lost
 }
 
 func (n *Node) isGoing() bool {

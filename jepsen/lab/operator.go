@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/hengedb/henge"
+	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/ring"
 )
 
@@ -21,21 +21,34 @@ const changeWithin = 15 * time.Minute
 // operateEvery is how often the operator looks and tries.
 const operateEvery = 2 * time.Second
 
-// operate makes one change and waits until it is complete, or the lab closes.
+// How long the operator looks on while a member that died for ever holds up a change: a
+// newcomer is first left to the voters, where that is the twist.
+const (
+	amendAfter  = 20 * time.Second
+	silentAfter = 6 * time.Minute
+)
+
+// operate makes one change, unless an earlier one came out so that it cannot be, and
+// waits until it is complete, or the lab closes. Who died for ever and is a member still
+// is removed then.
 func (l *Lab) operate(s Step) {
 	ctx := l.life
 	node, spare := l.Node(s.Node), l.Node(s.To)
 	if s.Do == ChangeAdd {
 		node, spare = nil, node
 	}
-	if s.Do == ChangeSwap {
-		node.setPart(false, true)
-		node.Kill()
+	if s.Do == ChangeSwap && node.isMember() {
+		node.lose()
 	}
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
 	case <-ctx.Done():
+		return
+	}
+	if !l.fits(s) {
+		l.Sometimes.Saw("a layout change did not fit what came of another")
+		l.followed(ctx, amendAfter)
 		return
 	}
 	if spare != nil {
@@ -48,20 +61,31 @@ func (l *Lab) operate(s Step) {
 	if s.Do == ChangeGo {
 		node.setPart(true, true)
 	}
-	if !l.insist(ctx, s) {
-		return
+	patience := amendAfter
+	if s.Twist == TwistSilent {
+		patience = silentAfter
 	}
-	for !l.changed() && sleep(ctx, operateEvery) {
+	if l.insist(ctx, stepOf(s)) && l.twist(ctx, s) && l.followed(ctx, patience) {
+		l.Sometimes.Saw("a layout change completed: " + string(s.Do))
 	}
-	if s.Do == ChangeGo && ctx.Err() == nil {
-		node.setPart(false, true)
-		node.stop()
-	}
-	l.Sometimes.SawIf(ctx.Err() == nil, "a layout change completed: "+string(s.Do))
 }
 
-// insist stages and applies a change through whichever member takes it.
-func (l *Lab) insist(ctx context.Context, s Step) bool {
+// fits reports whether a change can be made with the members there are.
+func (l *Lab) fits(s Step) bool {
+	node := l.Node(s.Node)
+	switch s.Do { //nolint:exhaustive // the others change nothing
+	case ChangeAdd:
+		return !node.isMember() && !node.isLost()
+	case ChangeGo:
+		return node.isMember() && len(l.Members()) > 4
+	default: // of a swap the node is lost by now
+		to := l.Node(s.To)
+		return node.isLost() && l.lists(node) && !to.isMember() && !to.isLost()
+	}
+}
+
+// stepOf is what an operator stages for a change.
+func stepOf(s Step) henge.LayoutStep {
 	step := henge.LayoutStep{Verb: ring.VerbAdd, Node: s.Node}
 	switch s.Do { //nolint:exhaustive // the others change nothing
 	case ChangeGo:
@@ -69,10 +93,86 @@ func (l *Lab) insist(ctx context.Context, s Step) bool {
 	case ChangeSwap:
 		step.Verb, step.With, step.Expel = ring.VerbReplace, s.To, true
 	}
+	return step
+}
+
+// followed waits until the change is complete, amends it where one that died for ever
+// holds it up for too long, and has those stop that are members no more, and those
+// removed that died for ever. False is the end of the lab.
+func (l *Lab) followed(ctx context.Context, patience time.Duration) bool {
+	for began := time.Now(); !l.changed(); {
+		if !sleep(ctx, operateEvery) {
+			return false
+		}
+		if time.Since(began) > patience {
+			l.amendLost(ctx)
+		}
+	}
+	var lost *Node
+	for _, n := range l.nodes {
+		member := l.lists(n)
+		switch {
+		case n.isLost():
+			if member {
+				lost = n
+			}
+		case !member && n.isMember():
+			n.setPart(false, true)
+			n.stop()
+		case member:
+			n.setPart(true, false)
+		}
+	}
+	if lost == nil {
+		return true
+	}
+	l.Sometimes.Saw("a node that died for ever was removed later")
+	return l.insist(ctx, henge.LayoutStep{Verb: ring.VerbRemove, Node: lost.name, Expel: true}) && l.followed(ctx, amendAfter)
+}
+
+// amendLost has whichever member can amend the change in flight without those that died
+// for ever.
+func (l *Lab) amendLost(ctx context.Context) {
+	for _, dead := range l.nodes {
+		for _, n := range l.Members() {
+			if p := n.Process(); p != nil && dead.isLost() && l.lists(dead) && l.amend(ctx, p, dead) == nil {
+				break
+			}
+		}
+	}
+}
+
+func (l *Lab) amend(ctx context.Context, p *henge.Node, dead *Node) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	err := p.AmendChange(ctx, dead.name, "")
+	l.Sometimes.SawIf(err == nil, "a change was amended")
+	return err
+}
+
+// lists reports whether the document that the members hold lists a node. All of them
+// hold the same one.
+func (l *Lab) lists(n *Node) bool {
+	for _, m := range l.Members() {
+		if p := m.Process(); p != nil {
+			return slices.ContainsFunc(p.Layout().Nodes, func(node request.LayoutNode) bool { return node.Name == n.name })
+		}
+	}
+	return n.isMember() // nobody can say
+}
+
+// insist stages and applies a change through whichever member takes it.
+func (l *Lab) insist(ctx context.Context, step henge.LayoutStep) bool {
+	return l.through(ctx, func(ctx context.Context, p *henge.Node) bool { return l.apply(ctx, p, step) == nil })
+}
+
+// through tries one thing at one member after the other until it is done. False is the
+// end of the lab.
+func (l *Lab) through(ctx context.Context, do func(context.Context, *henge.Node) bool) bool {
 	for try := 0; ; try++ {
 		for i := range l.nodes {
 			n := l.nodes[(i+try)%len(l.nodes)]
-			if n.Serving() && l.apply(ctx, n.Process(), step) == nil {
+			if p := n.Process(); p != nil && n.Serving() && do(ctx, p) {
 				return true
 			}
 		}
@@ -140,35 +240,4 @@ func (l *Lab) settleChanges(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// DrawChanges makes a plan of layout changes for d: joins, leaves and one replacement
-// of a node that died, in an order of the seed's own. No node that faults are drawn
-// for is among those that die for ever.
-func DrawChanges(seed uint64, members, spares []string, d time.Duration) Plan {
-	r := rand.New(rand.NewPCG(seed, text("changes")))
-	members, spares = slices.Clone(members), slices.Clone(spares)
-	var plan Plan
-	swapped := false
-	for at := pause(r, time.Second, 20*time.Second); at < d; at += pause(r, 10*time.Second, d/2) {
-		step := Step{At: at}
-		switch what := r.IntN(3); {
-		case what == 0 && len(spares) > 0:
-			step.Do, step.Node = ChangeAdd, spares[0]
-			members, spares = append(members, spares[0]), spares[1:]
-		case what == 1 && len(members) > 4:
-			i := r.IntN(len(members))
-			step.Do, step.Node = ChangeGo, members[i]
-			members = slices.Delete(members, i, i+1)
-		case len(spares) > 0 && !swapped:
-			i := r.IntN(len(members))
-			step.Do, step.Node, step.To = ChangeSwap, members[i], spares[0]
-			members, spares = slices.Delete(members, i, i+1), spares[1:]
-			members, swapped = append(members, step.To), true
-		default:
-			continue
-		}
-		plan = append(plan, step)
-	}
-	return plan
 }

@@ -39,6 +39,7 @@ type Step struct {
 	Delay  time.Duration `json:"delay,omitempty"`
 	Loss   float64       `json:"loss,omitempty"`
 	Kept   int           `json:"kept,omitempty"`
+	Twist  Twist         `json:"twist,omitempty"` // of a change
 }
 
 // String is the step in words.
@@ -57,9 +58,9 @@ func (s Step) String() string {
 	case FaultPower:
 		return fmt.Sprintf("%s loses power, %d %% of what was not synced stays", s.Node, s.Kept)
 	case ChangeSwap:
-		return fmt.Sprintf("%s takes the place of %s", s.To, s.Node)
+		return fmt.Sprintf("%s takes the place of %s%s", s.To, s.Node, s.Twist.inWords())
 	case FaultReset, FaultKill, EndStart, ChangeAdd, ChangeGo:
-		return fmt.Sprintf("%s %s", s.Do, s.Node)
+		return fmt.Sprintf("%s %s%s", s.Do, s.Node, s.Twist.inWords())
 	case EndHeal:
 	}
 	return string(s.Do)

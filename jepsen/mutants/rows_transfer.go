@@ -18,7 +18,7 @@ func transferRows() []Mutant {
 		Name: "copy not compared with each old replica that is up",
 		Rule: "one old replica may lack what others acknowledged",
 		File: "replication/transfer/driver.go",
-		Old:  `i < 0 || !Compared(e, id, r.Copied[i].Sources, v.up)`,
+		Old:  `i < 0 || !Compared(v.doc, e, id, r.Copied[i].Sources, v.up)`,
 		New:  `i < 0`,
 
 		Package: pkg, Run: phases,
@@ -26,8 +26,16 @@ func transferRows() []Mutant {
 		Name: "drop before the old replicas hold the switch",
 		Rule: "the new set serves alone once the old one knows that reads have moved (R4 c)",
 		File: "replication/transfer/driver.go",
-		Old:  `ready = v.holds(e.Former, e.Changed) && (`,
-		New:  `ready = true || (`,
+		Old:  `ready = v.holds(e.Former, e.Changed)`,
+		New:  `ready = true`,
+
+		Package: pkg, Run: phases,
+	}, {
+		Name: "back before those who served meanwhile know",
+		Rule: "reads that have gone back leave nobody serving beside them (R4)",
+		File: "replication/transfer/driver.go",
+		Old:  `ready = v.holds(e.Next, e.Changed)`,
+		New:  `ready = true`,
 
 		Package: pkg, Run: phases,
 	}, {

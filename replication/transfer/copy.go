@@ -62,7 +62,8 @@ func (t *Transfer) copyOf(j job) (*copied, error) {
 
 // compared reports whether a copy was compared with every old replica that is up, and
 // with a majority of them.
-func (t *Transfer) compared(p ring.Partition, e ring.Entry) bool {
+func (t *Transfer) compared(doc *ring.Document, p ring.Partition) bool {
+	e := doc.Entry(p)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := t.copies[p]
@@ -75,12 +76,12 @@ func (t *Transfer) compared(p ring.Partition, e ring.Entry) bool {
 			done = append(done, id)
 		}
 	}
-	return Compared(e, t.self, done, t.o.Cluster.Up)
+	return Compared(doc, e, t.self, done, t.o.Cluster.Up)
 }
 
 // Compared reports whether a copy at node was compared with every node of Serving that
 // is up, and with a majority of Serving, the node itself included.
-func Compared(e ring.Entry, node ring.NodeID, with []ring.NodeID, up func(ring.NodeID) bool) bool {
+func Compared(doc *ring.Document, e ring.Entry, node ring.NodeID, with []ring.NodeID, up func(ring.NodeID) bool) bool {
 	n := 0
 	for _, id := range e.Serving {
 		switch {
@@ -90,12 +91,12 @@ func Compared(e ring.Entry, node ring.NodeID, with []ring.NodeID, up func(ring.N
 			return false
 		}
 	}
-	return n > len(e.Serving)/2
+	return n >= doc.MajorityOf(e.Serving)
 }
 
 // copyPartition compares this node's copy with every old replica that is up.
 func (t *Transfer) copyPartition(j job) error {
-	_, e, err := t.entry(j)
+	doc, e, err := t.entry(j)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (t *Transfer) copyPartition(j job) error {
 			errs = append(errs, fmt.Errorf("from %s: %w", id, err))
 		}
 	}
-	if t.compared(j.partition, e) {
+	if t.compared(doc, j.partition) {
 		c.seen = nil // it is compared again only with who comes up meanwhile
 		t.mu.Lock()
 		t.total.Copied++

@@ -67,6 +67,10 @@ func (t *Transfer) step(doc *ring.Document, silent map[ring.NodeID]time.Time) {
 		t.propose(func(d *ring.Document) (*ring.Document, error) { return d.Amended(gone, nil) })
 		return
 	}
+	if gone, ok := v.expelledOwner(); ok {
+		t.propose(func(d *ring.Document) (*ring.Document, error) { return d.Amended(gone, nil) })
+		return
+	}
 	moves := v.moves()
 	switch {
 	case len(moves) > 0:
@@ -170,6 +174,20 @@ func (v view) newcomer(id ring.NodeID) bool {
 	return next
 }
 
+// expelledOwner finds a member that was amended away while reads of a partition were on
+// their way to it: they have arrived.
+func (v view) expelledOwner() (ring.NodeID, bool) {
+	for _, m := range v.doc.Members {
+		if m.Going != ring.Expelled {
+			continue
+		}
+		if next, err := v.doc.Amended(m.ID, nil); next != nil && err == nil {
+			return m.ID, true
+		}
+	}
+	return 0, false
+}
+
 // moves lists the partitions that have what their next phase asks for (R4).
 func (v view) moves() []ring.Move {
 	copying := map[ring.NodeID]int{}
@@ -191,7 +209,9 @@ func (v view) moves() []ring.Move {
 		case ring.PhaseCopy:
 			ready = v.copied(p, e)
 		case ring.PhaseSwitch:
-			ready = v.holds(e.Former, e.Changed) && (!v.doc.Change.Reverting || v.holds(e.Serving, e.Changed))
+			ready = v.holds(e.Former, e.Changed)
+		case ring.PhaseBack: // those who served meanwhile know that they do so no more
+			ready = v.holds(e.Next, e.Changed)
 		case ring.PhaseDrop:
 			m.Dropped = v.dropped(p, e)
 			ready = len(m.Dropped) > 0
@@ -221,12 +241,8 @@ func begin(copiers []ring.NodeID, copying map[ring.NodeID]int) bool {
 }
 
 // copied reports whether every newcomer was compared with each old replica that is up,
-// and a majority of them. In a change that goes back it is the next set that must know
-// that it serves no more.
+// and a majority of them.
 func (v view) copied(p ring.Partition, e ring.Entry) bool {
-	if v.doc.Change.Reverting {
-		return v.holds(e.Next, e.Changed)
-	}
 	if !v.holds(e.Serving, e.Changed) {
 		return false
 	}
@@ -236,7 +252,7 @@ func (v view) copied(p ring.Partition, e ring.Entry) bool {
 			return false
 		}
 		i := slices.IndexFunc(r.Copied, func(c CopyReport) bool { return c.Partition == p && c.Changed == e.Changed })
-		if i < 0 || !Compared(e, id, r.Copied[i].Sources, v.up) {
+		if i < 0 || !Compared(v.doc, e, id, r.Copied[i].Sources, v.up) {
 			return false
 		}
 	}
@@ -255,7 +271,7 @@ func (v view) holds(set []ring.NodeID, version uint64) bool {
 			return false
 		}
 	}
-	return n > len(set)/2
+	return n >= v.doc.MajorityOf(set)
 }
 
 // dropped lists the former owners that have nothing of a partition left.

@@ -122,7 +122,7 @@ func (t *Transfer) jobs() (jobs []job, waiting bool) {
 		switch {
 		case entry.Phase == ring.PhaseCopy && slices.Contains(Copiers(entry), t.self):
 			waiting = true // an old replica may come up, and is compared with then
-			if !t.compared(p, entry) {
+			if !t.compared(doc, p) {
 				jobs = append(jobs, job{p, entry.Changed, false})
 			}
 		case entry.Takes(t.self):

@@ -158,12 +158,15 @@ func TestNoPhaseIsLeftWithoutItsProof(t *testing.T) {
 	}
 	copying := ring.Entry{Serving: old, Next: next, Phase: ring.PhaseCopy, Changed: 5}
 	switching := ring.Entry{Serving: next, Former: old, Phase: ring.PhaseSwitch, Changed: 5}
+	back := ring.Entry{Serving: old, Next: next, Phase: ring.PhaseBack, Changed: 5}
 	dropping := ring.Entry{Serving: next, Former: []ring.NodeID{c}, Phase: ring.PhaseDrop, Changed: 5}
 	for name, tc := range map[string]struct {
 		entry   ring.Entry
 		reports map[ring.NodeID]*Report
 		down    []ring.NodeID
 		moves   bool
+
+		expelled []ring.NodeID
 	}{
 		"copied from all":                         {entry: copying, reports: map[ring.NodeID]*Report{a: at(5), b: at(5), c: at(5), d: copiedFrom(5, a, b, c)}, moves: true},
 		"copied from a majority, one is down":     {entry: copying, reports: map[ring.NodeID]*Report{a: at(5), b: at(5), d: copiedFrom(5, a, b)}, down: []ring.NodeID{c}, moves: true},
@@ -175,13 +178,17 @@ func TestNoPhaseIsLeftWithoutItsProof(t *testing.T) {
 		"one that is up lacks the switch":         {entry: switching, reports: map[ring.NodeID]*Report{a: at(5), b: at(6), c: at(4)}},
 		"one that is up says nothing":             {entry: switching, reports: map[ring.NodeID]*Report{a: at(5), b: at(6)}},
 		"a minority holds the switch":             {entry: switching, reports: map[ring.NodeID]*Report{a: at(5)}, down: []ring.NodeID{b, c}},
+		"all hold the way back":                   {entry: back, reports: map[ring.NodeID]*Report{a: at(5), b: at(6), d: at(5)}, moves: true},
+		"one that served lacks the way back":      {entry: back, reports: map[ring.NodeID]*Report{a: at(5), b: at(6), c: at(5), d: at(4)}},
+		"copied from all but the expelled":        {entry: copying, reports: map[ring.NodeID]*Report{a: at(5), d: copiedFrom(5, a)}, down: []ring.NodeID{b, c}, expelled: []ring.NodeID{b, c}, moves: true},
+		"a majority is left beside the expelled":  {entry: copying, reports: map[ring.NodeID]*Report{a: at(5), d: copiedFrom(5, a)}, down: []ring.NodeID{b, c}, expelled: []ring.NodeID{c}},
 		"dropped":                                 {entry: dropping, reports: map[ring.NodeID]*Report{c: {Dropped: []DropReport{{0, 5}}}}, moves: true},
 		"dropped by an older entry":               {entry: dropping, reports: map[ring.NodeID]*Report{c: {Dropped: []DropReport{{0, 4}}}}},
 		"not dropped":                             {entry: dropping, reports: map[ring.NodeID]*Report{c: at(9)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := view{
-				doc:     &ring.Document{Layout: []ring.Entry{tc.entry}, Change: &ring.Change{}},
+				doc:     &ring.Document{Layout: []ring.Entry{tc.entry}, Change: &ring.Change{}, Expelled: tc.expelled},
 				up:      func(id ring.NodeID) bool { return !slices.Contains(tc.down, id) },
 				reports: tc.reports,
 			}
