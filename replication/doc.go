@@ -33,7 +33,9 @@
 //
 // While the layout changes (design R4) a partition has a second set beside who serves:
 // a put goes to both and needs W in each, a read asks only who serves, and only who
-// serves mints (placement.go, tally.go). The verbs of a change are edits of the cluster
+// serves mints (placement.go, tally.go). Where a set is lost and no fallback is left, a
+// request that is not strict counts the nodes of one set for the other too: a change
+// refuses no write that W nodes can hold (law 4). The verbs of a change are edits of the cluster
 // document (layout.go, plan.go); package transfer moves the data, and the phases.
 //
 // Messages between nodes are drawn in message.go; package rpc carries them, and

@@ -158,3 +158,27 @@ func TestAFormerOwnerStandsIn(t *testing.T) {
 		n.mustGet(t, key, "v", request.ReadOptions{})
 	})
 }
+
+// Where one set is lost and nobody else is left to stand in, who is in the other set
+// does: W nodes hold the write, and the absent get it when they are back (law 4).
+func TestInAChangeOneSetStandsInForTheOther(t *testing.T) {
+	inPhases(t, 5, func(t *testing.T, c *cluster, key string, n *testNode, p, newcomers []*testNode) {
+		for name, away := range map[string][]*testNode{"those who come": newcomers, "those who go": p[1:]} {
+			c.cut(n, away...)
+			if r := n.mustPut(t, key, name, request.WriteOptions{}); r.Acks < 2 {
+				t.Errorf("without %s: %+v", name, r)
+			}
+			n.mustGet(t, key, name, request.ReadOptions{})
+			if _, err := n.Put(t.Context(), "default", key, []byte(name), request.WriteOptions{Strict: request.On}); !errors.Is(err, request.ErrQuorum) {
+				t.Errorf("a strict put without %s: %v", name, err)
+			}
+			c.mend(n, away...)
+			time.Sleep(time.Minute) // they are probed, and what is owed is delivered
+			for _, node := range away {
+				if got := node.holds(t, key); got != name {
+					t.Errorf("%s holds %q once it is back, want %q", node.host, got, name)
+				}
+			}
+		}
+	})
+}

@@ -19,6 +19,7 @@ type placement struct {
 	fallbacks []ring.NodeID // who stands in, in the order of the preference list; those believed to answer
 	holds     bool          // this node serves: it reads and mints
 	beside    bool          // this node is in the second set only: it neither mints nor counts in a read (R1)
+	crosses   bool          // nobody else is left: who is in one set stands in for the other too
 }
 
 // maxFallbacks bounds how far down the preference list a request goes. As many
@@ -66,7 +67,8 @@ func (c *Coordinator) sort(p *placement, id ring.NodeID) {
 	}
 }
 
-// standIns fills in the fallbacks; most requests never need them.
+// standIns fills in the fallbacks; most requests never need them. They are in neither
+// set.
 func (c *Coordinator) standIns(p *placement) {
 	if p.fallbacks != nil {
 		return
@@ -89,12 +91,20 @@ func (c *Coordinator) reserve(p *placement, strict bool, asked []member) func() 
 		var left []ring.NodeID
 		if !strict {
 			c.standIns(p)
-			left = p.fallbacks
+			left = slices.Concat(p.fallbacks, c.bystanders(p))
 		}
 		return slices.DeleteFunc(slices.Concat(left, p.late), func(id ring.NodeID) bool {
 			return id == c.self || slices.ContainsFunc(asked, func(m member) bool { return m.node == id })
 		})
 	}
+}
+
+// bystanders are those of the second set that a read asks when nobody else is left:
+// what they have counts as a fallback's hint does. A put has asked them anyhow.
+func (c *Coordinator) bystanders(p *placement) []ring.NodeID {
+	return slices.DeleteFunc(slices.Clone(p.doc.Entry(p.partition).Second()), func(id ring.NodeID) bool {
+		return slices.Contains(p.replicas, id) || slices.Contains(p.second, id) || !c.health.Up(id)
+	})
 }
 
 // distance is 0 for this node, 1 for its zone and 2 beyond.
@@ -117,7 +127,7 @@ func (p *placement) sets(id ring.NodeID) sets {
 	if slices.Contains(p.second, id) {
 		in |= inSecond
 	}
-	if in == 0 {
+	if in == 0 || p.crosses {
 		return inBoth // it stands in
 	}
 	return in

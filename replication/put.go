@@ -167,17 +167,18 @@ func (c *Coordinator) enlist(w *write) []member {
 // reachable refuses a write for which too few nodes are up, before any node holds
 // it: its outcome is none, and the client may try freely elsewhere.
 func (c *Coordinator) reachable(w *write, others []member) error {
-	r := &round{c: c, tally: w.tally(), place: &w.place, reserve: c.reserve(&w.place, w.knobs.strict, others)}
-	r.tally.asked(w.place.sets(c.self))
+	r := &round{c: c, tally: w.tally(), place: &w.place, crosses: !w.knobs.strict, reserve: c.reserve(&w.place, w.knobs.strict, others)}
+	r.own()
 	for _, other := range others {
-		r.tally.asked(w.place.sets(other.node))
+		r.enter(other.node, other.targets)
 	}
 	if r.tally.lost() {
 		r.callReserve()
 	}
-	if !r.tally.lost() {
+	if !r.tally.lost() || r.cross() && !r.tally.lost() {
 		return nil
 	}
+	r.asks = nil // nobody was asked
 	return c.quorumError(w.verb, w.key, r, r.results(w.place.doc, w.place.down), request.None, request.ErrQuorum)
 }
 
@@ -196,7 +197,7 @@ func (w *write) tally() tally {
 func (c *Coordinator) ship(w *write, m *minted, others []member) *round {
 	r := &round{
 		c: c, method: methodJoin, class: classOf(m.object), trace: w.options.Trace,
-		cap: w.knobs.cap(), tally: w.tally(), place: &w.place,
+		cap: w.knobs.cap(), tally: w.tally(), place: &w.place, crosses: !w.knobs.strict,
 		reserve: c.reserve(&w.place, w.knobs.strict, others),
 	}
 	r.until = c.clock.Now().Add(w.knobs.timeout)

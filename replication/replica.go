@@ -180,7 +180,7 @@ func (c *Coordinator) serveRead(ctx context.Context, req *rpc.Request) ([]byte, 
 	}
 	doc := c.agent.Document()
 	partition := m.key.stored().Position().Partition(doc.Partitions)
-	object, fromHint, err := c.held(ctx, m.key, doc.IsPrimary(partition, c.self))
+	object, fromHint, err := c.held(ctx, m.key, doc.Entry(partition).Takes(c.self))
 	if err != nil {
 		return nil, refused{refusal(err)}
 	}

@@ -61,6 +61,7 @@ type round struct {
 	spares  []ring.NodeID        // in a read: primaries not asked yet, in order
 	reserve func() []ring.NodeID // finds who may be asked after them, once somebody is wanted; nil: nobody
 	patient bool                 // the work is heavy: silence is no sign of death
+	crosses bool                 // of a put: who is in one of two sets may stand in for the other
 	body    func(*ask) []byte
 	accept  func(*ask, []byte) error // reads an answer; an error makes it a refusal
 	place   *placement
@@ -171,6 +172,9 @@ func (r *round) wait(ctx context.Context) error {
 		if r.stale != nil {
 			return errStale
 		}
+		if r.tally.lost() && r.cross() {
+			continue
+		}
 		if r.tally.lost() && !r.ownPending() {
 			if !r.c.clock.Now().Before(r.until) {
 				return request.ErrTimeout // its calls have noticed before it did
@@ -186,6 +190,37 @@ func (r *round) wait(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// cross has the nodes of either set of a layout change stand in for the other one too,
+// where it is lost and no fallback is left: W nodes hold the write all the same, and the
+// absent are owed it. Whichever set serves in the end, the other pushes what it lacks
+// before it drops anything (R4 c). It reports whether that is new.
+func (r *round) cross() bool {
+	if !r.crosses || r.place.crosses || len(r.place.second) == 0 {
+		return false
+	}
+	r.place.crosses = true
+	r.tally = tally{
+		serving: quorum{need: r.tally.serving.need, want: r.tally.serving.want},
+		second:  quorum{need: r.tally.second.need, want: r.tally.second.want},
+	}
+	for _, a := range r.asks {
+		a.in = r.place.sets(a.node)
+		r.tally.asked(a.in)
+		switch a.state {
+		case askPending:
+		case askSilent:
+			r.tally.silenced(a.in)
+		case askOK:
+			r.tally.answered(a.in, false)
+			r.tally.counts(a.in)
+		case askFailed:
+			r.tally.answered(a.in, false)
+		}
+	}
+	r.recount()
+	return true
 }
 
 // ownPending reports whether this node's own part is still to come: its disk is
@@ -310,6 +345,9 @@ func (r *round) replaceSilent() {
 	for len(silent) > 0 && r.tally.short() > 0 && r.next(silent[0]) {
 		silent = silent[1:]
 	}
+	if len(silent) > 0 && r.tally.short() > 0 {
+		r.cross()
+	}
 	if r.tally.waiting() {
 		r.watch()
 	}
@@ -326,46 +364,4 @@ func (r *round) giveUp(err error) {
 			a.result, a.elapsed = result, r.c.clock.Now().Sub(a.started)
 		}
 	}
-}
-
-// results reports every ask, and the primaries that were not asked at all.
-func (r *round) results(doc *ring.Document, down []ring.NodeID) []request.ReplicaResult {
-	results := make([]request.ReplicaResult, 0, len(r.asks)+len(down))
-	for _, a := range r.asks {
-		results = append(results, a.report(doc))
-	}
-	for _, id := range down {
-		if !slices.ContainsFunc(r.asks, func(a *ask) bool { return a.node == id }) {
-			results = append(results, request.ReplicaResult{
-				Node: id, Name: nameOf(doc, id), Role: request.Primary,
-				Result: request.ResultDown, Detail: r.c.health.Node(id).Reason,
-			})
-		}
-	}
-	return results
-}
-
-func (a *ask) report(doc *ring.Document) request.ReplicaResult {
-	result := request.ReplicaResult{
-		Node: a.node, Name: nameOf(doc, a.node), Role: a.role,
-		Result: a.result, Detail: a.detail, Elapsed: a.elapsed,
-	}
-	switch {
-	case a.result != "":
-	case a.state == askOK && a.answer != nil && a.answer.same:
-		result.Result = request.ResultSame
-	case a.state == askOK:
-		result.Result = request.ResultOK
-	default:
-		result.Result = request.ResultPending
-	}
-	return result
-}
-
-// nameOf is a member's configured name, or its id.
-func nameOf(doc *ring.Document, id ring.NodeID) string {
-	if m, ok := doc.Member(id); ok && m.Name != "" {
-		return m.Name
-	}
-	return id.String()
 }

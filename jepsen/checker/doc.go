@@ -42,6 +42,12 @@
 // sent, contexts and ETags of their own reads, decides alone; a loss of the kinds
 // that rules 1 and 2 can hide shows there.
 //
+// # Recent
+//
+// A strict read of a majority shows every strict write of a majority that was
+// acknowledged before it began, or what replaced it (design, law 5), also while the
+// layout changes. The same graph is walked, from the write up to what the read shows.
+//
 // # Twins
 //
 // An operation that was handed on while its first coordinator was silent may be minted

@@ -68,11 +68,11 @@ var refusals = map[string]bool{"precondition_failed": true, "sibling_limit": tru
 
 // Available finds operations that failed although, when they began and when they
 // ended, at least need live nodes could reach each other around the node that was
-// asked. Operations whose Side is not known are not judged.
+// asked. Operations whose Side is not known are not judged, nor strict ones.
 func Available(h history.History, need int) Result {
 	r := newResult("available")
 	for _, p := range h.Pairs() {
-		if p.Invoke.Side == 0 || p.Invoke.Side < need || p.End.Side != p.Invoke.Side {
+		if p.Invoke.Strict || p.Invoke.Side == 0 || p.Invoke.Side < need || p.End.Side != p.Invoke.Side {
 			r.Stats["not judged"]++
 			continue
 		}
@@ -90,5 +90,5 @@ func Available(h history.History, need int) Result {
 
 // Check runs every checker that needs a history alone. need is for Available.
 func Check(h history.History, need int) Report {
-	return Report{Lost(h), Resurrected(h), Phantom(h), OneValueADot(h), Antichain(h), Available(h, need), Progress(h)}
+	return Report{Lost(h), Resurrected(h), Phantom(h), OneValueADot(h), Antichain(h), Recent(h), Available(h, need), Progress(h)}
 }

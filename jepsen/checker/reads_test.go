@@ -38,6 +38,24 @@ func TestAntichain(t *testing.T) {
 	})
 }
 
+func TestRecent(t *testing.T) {
+	expect(t, Recent, cases{
+		"a strict read shows what was acknowledged":   {"put a strict ok\nget a strict ok", Valid},
+		"or what replaced it":                         {"put a strict ok\nput b saw=a info\nget b strict ok", Valid},
+		"or what replaced its replacement":            {"put a strict ok\nput b saw=a ok\nput c saw=b ok\nget c strict ok", Valid},
+		"or nothing after a delete that saw it":       {"put a strict ok\ndelete d saw=a info\nget strict ok", Valid},
+		"it shows nothing":                            {"put a strict ok\nget strict ok", Invalid},
+		"it shows another value":                      {"put a strict ok\nput b ok\nget b strict ok", Invalid},
+		"what replaced it is not there either":        {"put a strict ok\nput b saw=a strict ok\nput c ok\nget c strict ok", Invalid},
+		"a failed delete explains nothing":            {"put a strict ok\ndelete d saw=a fail\nget strict ok", Invalid},
+		"a replacement begun after the read is none":  {"put a strict ok\nget strict ok\nput b saw=a ok", Invalid},
+		"a read that is not strict may miss it":       {"put a strict ok\nget ok", Valid},
+		"a write that is not strict may be missed":    {"put a ok\nget strict ok", Valid},
+		"one that was not acknowledged may be missed": {"put a strict info\nget strict ok", Valid},
+		"keys with blind writes are not judged":       {"put a strict ok\nput b blind ok\nget b strict ok", Valid},
+	})
+}
+
 func TestAvailable(t *testing.T) {
 	check := func(h history.History) Result { return Available(h, 2) }
 	expect(t, check, cases{

@@ -19,6 +19,7 @@ import (
 //	get a,b dots=1-1,1-2 ok
 //	final a,b                 a read in the session history.Final
 //	delete d saw=a ok
+//	put a strict ok           it counts on the key's own replicas alone
 //	put a side=3 end=2 fail   three nodes at the invoke, two at the end
 //	get a by=100 ok           a process of that number; else each line has its own
 func script(t *testing.T, text string) history.History {
@@ -57,6 +58,8 @@ func operation(t *testing.T, words []string) (invoke, end history.Op) {
 		switch {
 		case word == "blind":
 			invoke.Blind = true
+		case word == "strict":
+			invoke.Strict = true
 		case word == "ok" || word == "fail" || word == "info":
 			end.Type = history.Type(word)
 		case !isOption:

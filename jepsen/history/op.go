@@ -59,6 +59,9 @@ type Op struct {
 	Dots   []string `json:"dots,omitempty"`
 	Covers []string `json:"covers,omitempty"`
 
+	// Strict marks what only the key's own replicas answered: a majority of them each.
+	Strict bool `json:"strict,omitempty"`
+
 	Node    string `json:"node,omitempty"`    // the node that was asked
 	Session string `json:"session,omitempty"` // operations of one session build on each other
 	// Side is how many live nodes could reach each other around the node asked, it

@@ -27,7 +27,7 @@ func TestChangesUnderFaults(t *testing.T) {
 		}
 		out := judge(t, Scenario{
 			Options: Options{Nodes: len(members), Spares: len(spares), Seed: seed}, Length: length,
-			Workload: Workload{Careful: true}, Plan: plan,
+			Workload: Workload{Careful: true, Strict: seed%2 == 0}, Plan: plan,
 		})
 		all.Add(out.Sometimes)
 	})

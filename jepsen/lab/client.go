@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -56,6 +57,7 @@ func (c *client) begin(n *Node, op history.Op) history.Op {
 func (c *client) end(n *Node, asked *henge.Node, op history.Op, err error) bool {
 	op.T, op.Side, op.Type = c.lab.Now(), c.lab.Side(n), history.OK
 	if err != nil {
+		c.lab.o.Logger.Debug("request failed", slog.String("node", n.name), slog.String("key", op.Key), slog.String("error", err.Error()))
 		op.Err, op.Outcome, op.Type = codeOf(err), string(request.OutcomeOf(err)), history.Info
 		if op.Outcome == string(request.None) {
 			op.Type = history.Fail
@@ -81,7 +83,7 @@ func codeOf(err error) string {
 // get reads a key and remembers what it saw.
 func (c *client) get(ctx context.Context, n *Node, key string, o henge.ReadOptions) bool {
 	node := n.Process()
-	op := c.begin(n, history.Op{F: history.Get, Key: key})
+	op := c.begin(n, history.Op{F: history.Get, Key: key, Strict: o.Strict == request.On})
 	value, err := node.Bucket(c.bucket).Get(ctx, key, o)
 	if errors.Is(err, henge.ErrNotFound) {
 		err = nil
@@ -110,7 +112,7 @@ func shown(v henge.Value) (values, dots []string) {
 // change makes one write as op and o say, and remembers what its receipt covers.
 func (c *client) change(ctx context.Context, n *Node, op history.Op, o henge.WriteOptions) bool {
 	node := n.Process()
-	op.Value = c.unique()
+	op.Value, op.Strict = c.unique(), o.Strict == request.On
 	op = c.begin(n, op)
 	bucket := node.Bucket(c.bucket)
 	o.OpID, o.Return = op.Value, true

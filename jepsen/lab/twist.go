@@ -51,7 +51,15 @@ func (l *Lab) twist(ctx context.Context, s Step) bool {
 	case TwistPause:
 		return edit((*henge.Node).PauseChange) && sleep(ctx, 10*time.Second) && edit((*henge.Node).ResumeChange)
 	case TwistRevert:
-		return edit((*henge.Node).RevertChange)
+		if !edit((*henge.Node).RevertChange) {
+			return false
+		}
+		if spare := l.Node(s.To); spare != nil {
+			spare.setPart(true, true) // it leaves again, unless the change has come too far
+		} else if s.Do == ChangeAdd {
+			l.Node(s.Node).setPart(true, true)
+		}
+		return true
 	}
 	dies := l.Node(s.To)
 	if s.Do != ChangeSwap {

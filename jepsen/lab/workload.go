@@ -25,6 +25,7 @@ type Workload struct {
 	Clients int           // 0 is 6
 	Keys    int           // 0 is 8
 	Careful bool          // all keys are: who keeps a key may change during the run
+	Strict  bool          // half of the operations are
 	Pause   time.Duration // typical, between two operations of a client; 0 is 200 ms
 }
 
@@ -106,12 +107,12 @@ func (c *client) act(ctx context.Context, w Workload, replicas map[string][]stri
 		return
 	}
 	if len(careless) == 0 || c.rand.IntN(2) == 0 {
-		c.careful(ctx, n, pick(c.rand, careful))
+		c.careful(ctx, w, n, pick(c.rand, careful))
 		return
 	}
 	key := pick(c.rand, careless)
 	if c.rand.IntN(2) == 0 || !slices.Contains(replicas[key], n.name) {
-		c.careful(ctx, n, key)
+		c.careful(ctx, w, n, key)
 		return
 	}
 	op := history.Op{F: history.Put, Key: key, Blind: true}
@@ -137,22 +138,26 @@ func (c *client) someNode() *Node {
 }
 
 // careful reads, or writes and says what it saw.
-func (c *client) careful(ctx context.Context, n *Node, key string) {
+func (c *client) careful(ctx context.Context, w Workload, n *Node, key string) {
 	what := c.rand.IntN(10)
 	if what < 2 {
-		c.get(ctx, n, key, henge.ReadOptions{R: []request.Count{1, 0, 0, 0}[c.rand.IntN(4)]})
+		o := henge.ReadOptions{R: []request.Count{1, 0, 0, 0}[c.rand.IntN(4)]}
+		if o.R == 0 {
+			o.Strict = c.strict(w)
+		}
+		c.get(ctx, n, key, o)
 		return
 	}
 	// Mostly after a read; else with what it knew before, so that writes are
 	// concurrent though nothing is broken.
 	if _, knows := c.known[key]; !knows || c.rand.IntN(4) != 0 {
-		if !c.get(ctx, n, key, henge.ReadOptions{}) || !c.blink(ctx) || !n.Serving() {
+		if !c.get(ctx, n, key, henge.ReadOptions{Strict: c.strict(w)}) || !c.blink(ctx) || !n.Serving() {
 			return
 		}
 	}
 	saw := c.known[key]
 	op := history.Op{F: history.Put, Key: key, Saw: saw.values}
-	o := henge.WriteOptions{Context: saw.context}
+	o := henge.WriteOptions{Context: saw.context, Strict: c.strict(w)}
 	switch {
 	case saw.context == "":
 		o.IfNoneMatch = "*" // nothing was ever there: see that it is still so
@@ -164,4 +169,12 @@ func (c *client) careful(ctx context.Context, n *Node, key string) {
 	if c.change(ctx, n, op, o) {
 		c.lab.Sometimes.SawIf(o.IfMatch != "", "a write with an ETag was acknowledged")
 	}
+}
+
+// strict draws whether an operation counts on the key's own replicas alone.
+func (c *client) strict(w Workload) request.Switch {
+	if w.Strict && c.rand.IntN(2) == 0 {
+		return request.On
+	}
+	return 0
 }
