@@ -134,14 +134,36 @@ func (f *forwarding) next() (answer reply, done bool) {
 	}
 	f.c.counters.Forwards.Add(1)
 	f.tried = append(f.tried, &ask{node: node, started: f.c.clock.Now()})
-	f.pending++
+	f.call(len(f.tried)-1, message)
+	return reply{}, false
+}
+
+// call sends the message of one try.
+func (f *forwarding) call(tag int, message []byte) {
 	class := rpc.Small
 	if len(message) > bulkBytes {
 		class = rpc.Bulk
 	}
 	call := rpc.Call{Method: methodForward, Class: class, Body: message, Trace: f.head.Trace, Within: f.head.Timeout}
-	f.c.rpc.Start(f.ctx, f.c.health.Target(node), call, len(f.tried)-1, f.replies)
-	return reply{}, false
+	f.pending++
+	f.c.rpc.Start(f.ctx, f.c.health.Target(f.tried[tag].node), call, tag, f.replies)
+}
+
+// again hands the request to the same node once more where the connection broke under
+// it: the node may be well, and knows an operation that it has taken already.
+func (f *forwarding) again(r rpc.Reply) bool {
+	a := f.tried[r.Tag]
+	if a.again || !errors.Is(r.Err, rpc.ErrBroken) {
+		return false
+	}
+	f.head.Timeout = max(f.deadline.Sub(f.c.clock.Now()), time.Millisecond)
+	message, err := pack(f.head, f.body)
+	if err != nil {
+		return false
+	}
+	a.again, f.sent = true, true
+	f.call(r.Tag, message)
+	return true
 }
 
 // await takes in answers until one is good, another leader should be tried, or
@@ -151,6 +173,9 @@ func (f *forwarding) await(silence <-chan struct{}) (answer reply, done bool) {
 		select {
 		case r := <-f.replies:
 			f.pending--
+			if f.again(r) {
+				continue
+			}
 			if answer, done = f.take(r); done {
 				return answer, true
 			}
