@@ -15,89 +15,97 @@ type AssignOptions struct {
 
 // Assign computes who serves each partition after a change. Each partition has N
 // distinct members, in distinct zones where there are enough and in all zones where
-// there are not; of a partition whose replicas are in fewer, one is replaced a change.
-// Each member holds its share by weight, rounded as in First; among equal remainders
-// those who hold more come first, which moves less. Of a partition one replica is
-// replaced, or as many as members go from it, and more only where balance cannot be had
-// otherwise. Replicas move along shortest chains (a gives a partition to b, b one to c),
-// found one after the other, after the successive shortest paths by which Garage (arXiv
-// 2302.13798) makes its layouts: for that rounding the moves are the fewest wherever
-// members can give to members directly; for longer chains nothing proves it. Who stays
+// there are not. Each member holds its ideal, the share by weight that this allows,
+// rounded up or down. Of all such layouts it is one with the fewest replicas moved, and
+// of those one that replaces more than one replica of a partition (or more than it must)
+// as seldom as can be; with zones only the first is exact. Replicas move along cheapest
+// chains (a gives a partition to b, b one to c), found one after the other: successive
+// shortest paths, by which Garage (arXiv 2302.13798) makes its layouts too. Who stays
 // keeps its place in the set. The same options give the same sets.
 func Assign(o AssignOptions) ([][]NodeID, error) {
 	if len(o.Members) == 0 || len(o.Current) == 0 || o.Replicas < 1 {
 		return nil, errors.New("assign: want members, partitions and replicas")
 	}
 	a := newAssignment(o)
-	for p := range a.sets {
-		a.fill(p)
-		a.spread(p)
-	}
-	a.balance()
-	out := make([][]NodeID, len(a.sets))
 	for p, set := range a.sets {
-		for _, i := range set {
-			out[p] = append(out[p], a.members[i].ID)
+		for place, i := range set {
+			if i == nobody && !a.chain(give{nobody, p, place}) {
+				return nil, errNoChain
+			}
 		}
 	}
-	return out, nil
+	for slices.Max(a.over) > 0 {
+		if !a.chain(start) {
+			return nil, errNoChain
+		}
+	}
+	return a.result(o.Current), nil
 }
 
-// nobody is an empty place in a set.
+// errNoChain would be a bug: ideals can be had, so that there always is a chain.
+var errNoChain = errors.New("assign: no way to give each member its share")
+
+// nobody is an empty place in a set, and no partition.
 const nobody = -1
 
 type assignment struct {
 	members []Member
-	zone    []int // by member
-	zones   int
-	sets    [][]int  // for each partition, indexes of members by place
-	old     [][]bool // for each partition and place: who served it stays
-	budget  []int    // for each partition, how many more of its replicas may be replaced now
-	over    []int    // by member: how many it holds above its share; below 0 it lacks some
-	holds   [][]int  // by member: its partitions, in no order
+	zone    []int   // by member
+	spread  int     // in how many zones each partition is to be
+	was     [][]int // for each partition, members that served it and stay
+	sets    [][]int // for each partition, members that serve it then, by place
+	moved   []int   // for each partition, how many members of its set did not serve it
+	over    []int   // by member: how many it holds above its share; below 0 it lacks some
+	low     []bool  // by member: its share is its ideal rounded down, and could be one more
+	high    []bool  // by member: its share is its ideal rounded up, and could be one less
+	holds   [][]int // by member: its partitions, in no order
+
+	search
 }
 
 func newAssignment(o AssignOptions) *assignment {
-	n := min(o.Replicas, len(o.Members))
-	a := &assignment{members: o.Members, zone: make([]int, len(o.Members)), over: make([]int, len(o.Members)), holds: make([][]int, len(o.Members))}
-	zones := zonesIn(o.Members)
-	a.zones = len(zones)
+	zones, n := zonesIn(o.Members), min(o.Replicas, len(o.Members))
+	a := &assignment{
+		members: o.Members, zone: make([]int, len(o.Members)), spread: min(n, len(zones)),
+		moved: make([]int, len(o.Current)), holds: make([][]int, len(o.Members)), search: newSearch(len(o.Members)),
+	}
 	at := make(map[NodeID]int, len(o.Members))
 	for z, zone := range zones {
 		for _, i := range zone.members {
 			a.zone[i], at[o.Members[i].ID] = z, i
 		}
 	}
+	places := make([]int, 0, n*len(o.Current)) // of all sets
 	for p, current := range o.Current {
-		set, old := make([]int, n), make([]bool, n)
-		place, gone := 0, 0
+		var was []int
 		for _, id := range current {
-			i, stays := at[id]
-			if place == n {
-				break
+			if i, stays := at[id]; stays {
+				was = append(was, i)
 			}
-			if set[place] = nobody; stays {
-				set[place], old[place] = i, true
-				a.holds[i] = append(a.holds[i], p)
-			} else {
-				gone++
-			}
-			place++
 		}
-		for ; place < n; place++ {
+		set := places[len(places) : len(places)+n]
+		places = places[:len(places)+n]
+		for place := copy(set, was); place < n; place++ {
 			set[place] = nobody
 		}
-		a.sets, a.old, a.budget = append(a.sets, set), append(a.old, old), append(a.budget, max(0, 1-gone))
+		for _, i := range set {
+			if i != nobody {
+				a.holds[i] = append(a.holds[i], p)
+			}
+		}
+		a.was, a.sets = append(a.was, was), append(a.sets, set)
 	}
-	for i, share := range a.shares(n) {
-		a.over[i] = len(a.holds[i]) - share
+	a.share(n)
+	for p := range a.sets {
+		a.part(p)
 	}
 	return a
 }
 
-// shares are what members are to hold. Where a share is rounded, those who hold more
-// come first: that moves less.
-func (a *assignment) shares(n int) []int {
+// share says what members are to hold. Where ideals are rounded, those that lose most by
+// it are rounded up, and among equals those who hold more; chains change that where it
+// moves less.
+func (a *assignment) share(n int) {
 	order := make([]int, len(a.members))
 	for i := range order {
 		order[i] = i
@@ -107,86 +115,58 @@ func (a *assignment) shares(n int) []int {
 	for k, i := range order {
 		sorted[k] = a.members[i]
 	}
-	out := make([]int, len(order))
-	for k, share := range shares(sorted, zonesIn(sorted), len(a.sets), n) {
-		out[order[k]] = share
-	}
-	return out
-}
-
-// fill gives each empty place of a partition to the fitting member that lacks most.
-func (a *assignment) fill(p int) {
-	for place, i := range a.sets[p] {
-		if i == nobody {
-			a.put(p, place, a.neediest(p, place))
-		}
+	a.over, a.low, a.high = make([]int, len(order)), make([]bool, len(order)), make([]bool, len(order))
+	share, down, up := shares(sorted, zonesIn(sorted), len(a.sets), n)
+	for k, i := range order {
+		a.over[i] = len(a.holds[i]) - share[k]
+		a.low[i], a.high[i] = share[k] < up[k], share[k] > down[k]
 	}
 }
 
-// spread replaces one replica of a partition that is in fewer zones than it could be:
-// of those that are not alone in their zone that of the member that holds most.
-func (a *assignment) spread(p int) {
+// part takes members that stand in another's zone out of a set, until its empty places
+// suffice for the zones that it is to be in: those first that hold most above their share.
+func (a *assignment) part(p int) {
 	set := a.sets[p]
-	zones := a.zonesWith(p, 0, set[0])
-	if a.budget[p] == 0 || zones == min(len(set), a.zones) {
-		return
-	}
-	worst := nobody
-	for place, i := range set {
-		if a.zonesWith(p, place, nobody) == zones && (worst == nobody || a.over[i] > a.over[set[worst]]) {
-			worst = place
-		}
-	}
-	if i := a.neediest(p, worst); a.zonesWith(p, worst, i) > zones {
-		a.budget[p]--
-		a.put(p, worst, i)
-	}
-}
-
-// neediest is the member, not in the set yet, that brings most zones to it in that
-// place, and of those the one that lacks most; ties are broken by partition, so that
-// one member's neighbours are all the others.
-func (a *assignment) neediest(p, place int) int {
-	best, zones := nobody, 0
-	for k := range a.members {
-		i := (p + k) % len(a.members)
-		if slices.Contains(a.sets[p], i) {
-			continue
-		}
-		if z := a.zonesWith(p, place, i); best == nobody || z > zones || (z == zones && a.over[i] < a.over[best]) {
-			best, zones = i, z
-		}
-	}
-	return best
-}
-
-// zonesWith counts the zones of a set with i in a place.
-func (a *assignment) zonesWith(p, place, i int) int {
-	count := 0
-	for k, j := range a.sets[p] {
-		if k == place {
-			j = i
-		}
-		first := j != nobody
-		for l := 0; first && l < k; l++ {
-			other := a.sets[p][l]
-			if l == place {
-				other = i
+	for a.lacks(p) > a.empty(p) {
+		worst := nobody
+		for place, i := range set {
+			if i != nobody && a.shared(p, place) && (worst == nobody || a.over[i] > a.over[set[worst]]) {
+				worst = place
 			}
-			first = other == nobody || a.zone[other] != a.zone[j]
 		}
-		if first {
+		a.put(p, worst, nobody)
+	}
+}
+
+func (a *assignment) empty(p int) int {
+	count := 0
+	for _, i := range a.sets[p] {
+		if i == nobody {
 			count++
 		}
 	}
 	return count
 }
 
-// fits reports whether i may take a place: it is not in the set, and the set is in as
-// many zones as before.
-func (a *assignment) fits(p, place, i int) bool {
-	return !slices.Contains(a.sets[p], i) && (!a.old[p][place] || a.budget[p] > 0) &&
-		a.zonesWith(p, place, i) >= a.zonesWith(p, place, a.sets[p][place])
+// lacks says how many zones a set is short of.
+func (a *assignment) lacks(p int) int {
+	zones := 0
+	for place, i := range a.sets[p] {
+		if i != nobody && !slices.ContainsFunc(a.sets[p][:place], func(j int) bool { return j != nobody && a.zone[j] == a.zone[i] }) {
+			zones++
+		}
+	}
+	return a.spread - zones
+}
+
+// shared reports whether another of the set is in the zone of the member in a place.
+func (a *assignment) shared(p, place int) bool {
+	for k, j := range a.sets[p] {
+		if k != place && j != nobody && a.zone[j] == a.zone[a.sets[p][place]] {
+			return true
+		}
+	}
+	return false
 }
 
 // put gives a place to i.
@@ -195,92 +175,43 @@ func (a *assignment) put(p, place, i int) {
 		a.over[before]--
 		at := slices.Index(a.holds[before], p)
 		a.holds[before] = slices.Delete(a.holds[before], at, at+1)
+		a.moved[p] -= a.news(p, before)
 	}
-	a.sets[p][place], a.old[p][place] = i, false
-	a.over[i]++
-	a.holds[i] = append(a.holds[i], p)
-}
-
-// give is one step of a chain: the member from gives a partition to the one it leads to.
-type give struct{ from, partition, place int }
-
-// balance moves replicas from members that hold too many to those that lack some, along
-// the shortest chains, until there is none; with one more replica of each partition to
-// replace when there is none without.
-func (a *assignment) balance() {
-	for raised := 0; raised < len(a.sets[0]); {
-		chain := a.chain()
-		if chain == nil {
-			raised++
-			for p := range a.budget {
-				a.budget[p]++
-			}
-			continue
-		}
-		for k := len(chain) - 1; k > 0; k-- {
-			to, g := chain[k].from, chain[k-1]
-			if a.old[g.partition][g.place] {
-				a.budget[g.partition]--
-			}
-			a.put(g.partition, g.place, to)
-		}
+	if a.sets[p][place] = i; i != nobody {
+		a.over[i]++
+		a.holds[i] = append(a.holds[i], p)
+		a.moved[p] += a.news(p, i)
 	}
 }
 
-// chain finds a shortest chain by a breadth-first search from all members that hold too
-// many; its last step names who takes.
-func (a *assignment) chain() []give {
-	came := make([]give, len(a.members)) // how a member was reached
-	met := make([]bool, len(a.members))
-	var queue []int
-	for i, over := range a.over {
-		if over > 0 {
-			met[i], came[i] = true, give{from: nobody}
-			queue = append(queue, i)
-		}
+// news is 1 for a member that did not serve the partition.
+func (a *assignment) news(p, i int) int {
+	if slices.Contains(a.was[p], i) {
+		return 0
 	}
-	if len(queue) == 0 {
-		return nil
-	}
-	unmet := make([]int, 0, len(a.members))
-	for i := range a.members {
-		if !met[i] {
-			unmet = append(unmet, i)
-		}
-	}
-	slices.SortStableFunc(unmet, func(i, j int) int { return cmp.Compare(a.over[i], a.over[j]) })
-	for head := 0; head < len(queue) && len(unmet) > 0; head++ {
-		from := queue[head]
-		for _, p := range a.holds[from] {
-			place := slices.Index(a.sets[p], from)
-			if a.old[p][place] && a.budget[p] == 0 {
-				continue
-			}
-			rest := unmet[:0] // never ahead of what is read
-			for _, to := range unmet {
-				if !a.fits(p, place, to) {
-					rest = append(rest, to)
-					continue
-				}
-				came[to] = give{from, p, place}
-				if a.over[to] < 0 {
-					return trace(came, to)
-				}
-				queue = append(queue, to)
-			}
-			unmet = rest
-		}
-	}
-	return nil
+	return 1
 }
 
-// trace is the chain that ends with a member.
-func trace(came []give, to int) []give {
-	chain := []give{{from: to}}
-	for came[to].from != nobody {
-		chain = append(chain, came[to])
-		to = came[to].from
+// result names the members of the sets. Who stays keeps its place.
+func (a *assignment) result(current [][]NodeID) [][]NodeID {
+	out := make([][]NodeID, len(a.sets))
+	n := len(a.sets[0])
+	ids := make([]NodeID, n*len(a.sets))
+	for p, set := range a.sets {
+		out[p] = ids[p*n : (p+1)*n : (p+1)*n]
+		var others []NodeID
+		for _, i := range set {
+			if id := a.members[i].ID; !slices.Contains(current[p][:min(n, len(current[p]))], id) {
+				others = append(others, id)
+			}
+		}
+		for place := range out[p] {
+			if place < len(current[p]) && slices.ContainsFunc(set, func(i int) bool { return a.members[i].ID == current[p][place] }) {
+				out[p][place] = current[p][place]
+			} else {
+				out[p][place], others = others[0], others[1:]
+			}
+		}
 	}
-	slices.Reverse(chain)
-	return chain
+	return out
 }

@@ -44,7 +44,7 @@ func holdings(members []Member, sets [][]NodeID) []int {
 	return out
 }
 
-func mustAssign(t testing.TB, o AssignOptions) [][]NodeID {
+func mustAssign(t rapid.TB, o AssignOptions) [][]NodeID {
 	t.Helper()
 	got, err := Assign(o)
 	if err != nil {
@@ -130,7 +130,8 @@ func checkAssigned(t *rapid.T, o AssignOptions, got [][]NodeID) {
 			t.Fatalf("partition %d goes from %v to %v, in zones %v", p, o.Current[p], set, zones)
 		}
 	}
-	for i, share := range shares(o.Members, zonesIn(o.Members), len(got), n) {
+	share, _, _ := shares(o.Members, zonesIn(o.Members), len(got), n)
+	for i, share := range share {
 		if has := holdings(o.Members, got)[i]; has < share-1 || has > share+1 {
 			t.Fatalf("%s holds %d, want %d, give or take one: %v", o.Members[i].Name, has, share, holdings(o.Members, got))
 		}

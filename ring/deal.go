@@ -16,7 +16,7 @@ type deal struct {
 
 func newDeal(members []Member, q, n int) *deal {
 	d := &deal{members: members, zones: zonesIn(members), chosen: make([]bool, len(members)), mixed: make([]uint64, len(members))}
-	d.left = shares(members, d.zones, q, n)
+	d.left, _, _ = shares(members, d.zones, q, n)
 	for _, zone := range d.zones {
 		sum := 0
 		for _, i := range zone.members {

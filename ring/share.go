@@ -34,21 +34,24 @@ func zonesIn(members []Member) []zone {
 //   - with n zones or more, no zone holds a partition twice either;
 //   - with fewer, every zone holds every partition, so that none has less than q.
 //
-// What a bound takes from one member goes to the others by their weights.
-func shares(members []Member, zones []zone, q, n int) []int {
+// What a bound takes from one member goes to the others by their weights. Beside the
+// shares it gives what the parts are rounded down and up.
+func shares(members []Member, zones []zone, q, n int) (out, down, up []int) {
 	parts := atMostOneAZone
 	if len(zones) < n {
 		parts = atLeastOneAZone
 	}
 	byMember, byZone := parts(members, zones, q, n)
 	totals := byZone.round(q * n)
-	out := make([]int, len(members))
+	out, down, up = make([]int, len(members)), make([]int, len(members)), make([]int, len(members))
 	for z, zone := range zones {
-		for k, share := range byMember[z].round(totals[z]) {
-			out[zone.members[k]] = share
+		in := byMember[z]
+		for k, share := range in.round(totals[z]) {
+			i := zone.members[k]
+			out[i], down[i], up[i] = share, in.is[k]/in.of, (in.is[k]+in.of-1)/in.of
 		}
 	}
-	return out
+	return out, down, up
 }
 
 // atMostOneAZone divides what zones hold by their weights, and then inside each.

@@ -7,17 +7,33 @@ func ringRows() []Mutant {
 		Name: "balance left out",
 		Rule: "each member holds its share by weight",
 		File: "ring/assign.go",
-		Old:  `	a.balance()`,
-		New:  `	_ = a.balance`,
+		Old:  `for slices.Max(a.over) > 0 {`,
+		New:  `for false {`,
 
 		Package: pkg, Run: "TestAssignMovesOnlyWhatItMust",
 	}, {
 		Name: "zones not kept by a move",
 		Rule: "the replicas of a partition are in distinct zones where there are enough",
-		File: "ring/assign.go",
-		Old:  `a.zonesWith(p, place, i) >= a.zonesWith(p, place, a.sets[p][place])`,
-		New:  `true`,
+		File: "ring/assign_chain.go",
+		Old:  `return gains || (!loses && !must)`,
+		New:  `return true`,
 
 		Package: pkg, Run: "TestAssignLaws",
+	}, {
+		Name: "who is rounded up stays so",
+		Rule: "of all layouts it is one with the fewest replicas moved",
+		File: "ring/assign_chain.go",
+		Old:  `if a.low[from] {`,
+		New:  `if false {`,
+
+		Package: pkg, Run: "TestAssignAgainstBruteForce",
+	}, {
+		Name: "a chain's price forgotten",
+		Rule: "of all layouts it is one with the fewest replicas moved",
+		File: "ring/assign_chain.go",
+		Old:  `			a.level[i] -= a.dist[to] - a.dist[i]`,
+		New:  `			a.level[i] -= 0`,
+
+		Package: pkg, Run: "TestAssignAgainstBruteForce",
 	}}
 }
