@@ -75,16 +75,16 @@ func newAssignment(o AssignOptions) *assignment {
 			a.zone[i], at[o.Members[i].ID] = z, i
 		}
 	}
-	places := make([]int, 0, n*len(o.Current)) // of all sets
+	a.was, a.sets = make([][]int, len(o.Current)), make([][]int, len(o.Current))
+	stay, places := make([]int, 0, n*len(o.Current)), make([]int, n*len(o.Current)) // of all partitions
 	for p, current := range o.Current {
-		var was []int
+		from := len(stay)
 		for _, id := range current {
 			if i, stays := at[id]; stays {
-				was = append(was, i)
+				stay = append(stay, i)
 			}
 		}
-		set := places[len(places) : len(places)+n]
-		places = places[:len(places)+n]
+		was, set := stay[from:], places[p*n:(p+1)*n]
 		for place := copy(set, was); place < n; place++ {
 			set[place] = nobody
 		}
@@ -93,7 +93,7 @@ func newAssignment(o AssignOptions) *assignment {
 				a.holds[i] = append(a.holds[i], p)
 			}
 		}
-		a.was, a.sets = append(a.was, was), append(a.sets, set)
+		a.was[p], a.sets[p] = was, set
 	}
 	a.share(n)
 	for p := range a.sets {
@@ -196,20 +196,21 @@ func (a *assignment) news(p, i int) int {
 func (a *assignment) result(current [][]NodeID) [][]NodeID {
 	out := make([][]NodeID, len(a.sets))
 	n := len(a.sets[0])
-	ids := make([]NodeID, n*len(a.sets))
+	ids, others := make([]NodeID, n*len(a.sets)), make([]NodeID, 0, n)
 	for p, set := range a.sets {
 		out[p] = ids[p*n : (p+1)*n : (p+1)*n]
-		var others []NodeID
+		others = others[:0]
 		for _, i := range set {
 			if id := a.members[i].ID; !slices.Contains(current[p][:min(n, len(current[p]))], id) {
 				others = append(others, id)
 			}
 		}
+		rest := others
 		for place := range out[p] {
 			if place < len(current[p]) && slices.ContainsFunc(set, func(i int) bool { return a.members[i].ID == current[p][place] }) {
 				out[p][place] = current[p][place]
 			} else {
-				out[p][place], others = others[0], others[1:]
+				out[p][place], rest = rest[0], rest[1:]
 			}
 		}
 	}

@@ -23,10 +23,11 @@ type search struct {
 	dist  []int  // by member: what it costs to lead there
 	came  []give // by member: the last step that leads there
 	done  []bool // by member: nothing cheaper leads there
+	far   int    // no step that costs so much, with all before it, leads to anyone for less
 }
 
 func newSearch(members int) search {
-	return search{make([]int, members), make([]int, members), make([]give, members), make([]bool, members)}
+	return search{level: make([]int, members), dist: make([]int, members), came: make([]give, members), done: make([]bool, members)}
 }
 
 // start is before the first step of a chain.
@@ -36,6 +37,7 @@ var start = give{nobody, nobody, nobody}
 // member that holds too many, to a member that lacks one. It is false when there is none.
 func (a *assignment) chain(hole give) bool {
 	clear(a.done)
+	a.far = math.MaxInt
 	for i := range a.dist {
 		if a.dist[i] = math.MaxInt; hole == start && a.over[i] > 0 {
 			a.dist[i], a.came[i] = -a.level[i], start
@@ -92,9 +94,14 @@ func (a *assignment) reach(turn int) int {
 // and costs nothing more, that is the nearest.
 func (a *assignment) leave(from int) int {
 	base := a.dist[from] + a.level[from]
-	for _, p := range a.holds[from] {
-		if to := a.offer(give{from, p, slices.Index(a.sets[p], from)}, base, a.dist[from]); to != nobody {
-			return to
+	for _, again := range []bool{false, true} { // what was moved before may cost more, so it comes last
+		for _, p := range a.holds[from] {
+			if again != (a.moved[p] > 0) {
+				continue
+			}
+			if to := a.offer(give{from, p, slices.Index(a.sets[p], from)}, base, a.dist[from]); to != nobody {
+				return to
+			}
 		}
 	}
 	if a.low[from] {
@@ -112,10 +119,13 @@ func (a *assignment) leave(from int) int {
 // member's neighbours are all the others.
 func (a *assignment) offer(g give, base, least int) int {
 	p, set, was := g.partition, a.sets[g.partition], a.was[g.partition]
-	best, again := nobody, a.gave(g.from, p)
-	must := g.from == nobody && a.lacks(p) == a.empty(p)
-	returns := slices.ContainsFunc(was, func(i int) bool { return !slices.Contains(set, i) })
 	cost, back := a.cost(g, 1), a.cost(g, 0)
+	returns := slices.ContainsFunc(was, func(i int) bool { return !slices.Contains(set, i) })
+	if base+cost >= a.far && !returns {
+		return nobody
+	}
+	best, far, again := nobody, math.MinInt, a.gave(g.from, p)
+	must := g.from == nobody && a.lacks(p) == a.empty(p)
 	to := p % len(a.members)
 	for range a.members {
 		if to++; to == len(a.members) {
@@ -125,14 +135,18 @@ func (a *assignment) offer(g give, base, least int) int {
 		if returns && slices.Contains(was, to) {
 			d = base + back - a.level[to]
 		}
-		if d = max(d, least); d >= a.dist[to] || !a.fits(set, g.place, to, must) || (again && a.clashes(g, to)) {
+		if a.dist[to] <= least {
 			continue
 		}
-		a.dist[to], a.came[to] = d, g
-		if d == least && a.over[to] < 0 && (best == nobody || a.over[to] < a.over[best]) {
-			best = to
+		if d = max(d, least); d < a.dist[to] && a.fits(set, g.place, to, must) && !(again && a.clashes(g, to)) {
+			a.dist[to], a.came[to] = d, g
+			if d == least && a.over[to] < 0 && (best == nobody || a.over[to] < a.over[best]) {
+				best = to
+			}
 		}
+		far = max(far, a.dist[to]+a.level[to])
 	}
+	a.far = far
 	return best
 }
 
