@@ -29,15 +29,13 @@ func Assign(o AssignOptions) ([][]NodeID, error) {
 	a := newAssignment(o)
 	for p, set := range a.sets {
 		for place, i := range set {
-			if i == nobody && !a.chain(give{nobody, p, place}) {
+			if i == nobody && !a.fill(give{nobody, p, place}) {
 				return nil, errNoChain
 			}
 		}
 	}
-	for slices.Max(a.over) > 0 {
-		if !a.chain(start) {
-			return nil, errNoChain
-		}
+	if !a.balance() {
+		return nil, errNoChain
 	}
 	return a.result(o.Current), nil
 }

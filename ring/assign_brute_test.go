@@ -32,11 +32,17 @@ func newBrute(o AssignOptions) *brute {
 		b.zone[i] = names[name]
 	}
 	b.zones = len(names)
-	for _, ideal := range b.ideals() {
-		b.low = append(b.low, int(math.Floor(ideal+1e-6)))
-		b.high = append(b.high, int(math.Ceil(ideal-1e-6)))
-	}
+	b.low, b.high = b.bounds()
 	return b
+}
+
+// bounds are the whole numbers below and above each ideal.
+func (b *brute) bounds() (low, high []int) {
+	for _, ideal := range b.ideals() {
+		low = append(low, int(math.Floor(ideal+1e-6)))
+		high = append(high, int(math.Ceil(ideal-1e-6)))
+	}
+	return low, high
 }
 
 // ideals raises a level until all replicas are placed: a member has its weight times the

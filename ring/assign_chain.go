@@ -15,38 +15,96 @@ const moveCost = 1 << 32
 // share, and the one it leads to one less.
 type give struct{ from, partition, place int }
 
-// search is Dijkstra's, over members. A step is dearer by the level of who gives and
-// cheaper by that of who takes, which is what the chains before cost them: so none costs
-// less than nothing, though to move a replica back saves a move.
+// search is Dijkstra's, over members. A step counts as dearer by the level of who gives
+// and as cheaper by that of who takes, which is what the chains before cost to lead there:
+// so none counts less than nothing, though to move a replica back saves a move.
 type search struct {
 	level []int
 	dist  []int  // by member: what it costs to lead there
 	came  []give // by member: the last step that leads there
 	done  []bool // by member: nothing cheaper leads there
+	dead  []bool // by member: no chain that costs no more than the last comes by
 	far   int    // no step that costs so much, with all before it, leads to anyone for less
 }
 
 func newSearch(members int) search {
-	return search{level: make([]int, members), dist: make([]int, members), came: make([]give, members), done: make([]bool, members)}
+	return search{level: make([]int, members), dist: make([]int, members), came: make([]give, members), done: make([]bool, members), dead: make([]bool, members)}
 }
 
 // start is before the first step of a chain.
 var start = give{nobody, nobody, nobody}
 
-// chain moves replicas along the cheapest chain from an empty place, or else from any
-// member that holds too many, to a member that lacks one. It is false when there is none.
-func (a *assignment) chain(hole give) bool {
-	clear(a.done)
-	a.far = math.MaxInt
-	for i := range a.dist {
-		if a.dist[i] = math.MaxInt; hole == start && a.over[i] > 0 {
+// fill gives an empty place away by the cheapest chain.
+func (a *assignment) fill(hole give) bool {
+	a.begin()
+	a.offer(hole, 0, math.MinInt)
+	to := a.reach(hole.partition, math.MaxInt)
+	return a.raise(to) && a.follow(to)
+}
+
+// balance moves replicas until no member holds too many. Once no chain is left that costs
+// no more than the last, the next dearer one raises the levels.
+func (a *assignment) balance() bool {
+	for {
+		clear(a.dead)
+		for i := range a.over {
+			for found := true; found && a.over[i] > 0; {
+				found = a.same(i)
+			}
+		}
+		if slices.Max(a.over) <= 0 {
+			return true
+		}
+		if !a.dearer() {
+			return false
+		}
+	}
+}
+
+// same moves a replica from a member along a chain that costs no more than the last. If
+// there is none, then no chain so cheap comes by anyone whom this one reached.
+func (a *assignment) same(from int) bool {
+	a.begin()
+	for i, dead := range a.dead {
+		if dead {
+			a.dist[i], a.done[i] = math.MinInt, true
+		}
+	}
+	if a.done[from] {
+		return false
+	}
+	limit := -a.level[from]
+	a.dist[from], a.came[from], a.far = limit, start, limit+1
+	to := a.reach(from, limit)
+	if to == nobody {
+		copy(a.dead, a.done)
+		return false
+	}
+	return a.follow(to)
+}
+
+// dearer moves a replica from any member that holds too many along the cheapest chain.
+func (a *assignment) dearer() bool {
+	a.begin()
+	for i, over := range a.over {
+		if over > 0 {
 			a.dist[i], a.came[i] = -a.level[i], start
 		}
 	}
-	if hole != start {
-		a.offer(hole, 0, math.MinInt)
+	to := a.reach(0, math.MaxInt)
+	return a.raise(to) && a.follow(to)
+}
+
+func (a *assignment) begin() {
+	clear(a.done)
+	a.far = math.MaxInt
+	for i := range a.dist {
+		a.dist[i] = math.MaxInt
 	}
-	to := a.reach(max(0, hole.partition))
+}
+
+// raise makes the levels such that no step costs less than nothing after a chain.
+func (a *assignment) raise(to int) bool {
 	if to == nobody {
 		return false
 	}
@@ -55,6 +113,11 @@ func (a *assignment) chain(hole give) bool {
 			a.level[i] -= a.dist[to] - a.dist[i]
 		}
 	}
+	return true
+}
+
+// follow moves the replicas of the chain to a member.
+func (a *assignment) follow(to int) bool {
 	for to != nobody && a.came[to] != start {
 		g := a.came[to]
 		if g.partition != nobody {
@@ -68,9 +131,9 @@ func (a *assignment) chain(hole give) bool {
 	return true
 }
 
-// reach is the member nearest of those that lack something; of several the one that
-// lacks most.
-func (a *assignment) reach(turn int) int {
+// reach is the member nearest of those that lack something, if one is as near as limit;
+// of several the one that lacks most.
+func (a *assignment) reach(turn, limit int) int {
 	for {
 		next := nobody
 		for k := range a.members {
@@ -80,7 +143,10 @@ func (a *assignment) reach(turn int) int {
 				next = i
 			}
 		}
-		if next == nobody || a.over[next] < 0 {
+		if next == nobody || a.dist[next] > limit {
+			return nobody
+		}
+		if a.over[next] < 0 {
 			return next
 		}
 		a.done[next] = true
@@ -138,7 +204,7 @@ func (a *assignment) offer(g give, base, least int) int {
 		if a.dist[to] <= least {
 			continue
 		}
-		if d = max(d, least); d < a.dist[to] && a.fits(set, g.place, to, must) && !(again && a.clashes(g, to)) {
+		if d = max(d, least); d < a.dist[to] && a.fits(set, g.place, to, must) && (!again || !a.clashes(g, to)) {
 			a.dist[to], a.came[to] = d, g
 			if d == least && a.over[to] < 0 && (best == nobody || a.over[to] < a.over[best]) {
 				best = to

@@ -2,6 +2,7 @@ package ring
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -125,6 +126,9 @@ func checkAssigned(t *rapid.T, o AssignOptions, got [][]NodeID) {
 				t.Fatalf("partition %d is given to %v: want distinct members", p, set)
 			}
 			zones[zone[id]] = true
+			if place := slices.Index(o.Current[p], id); place >= 0 && place < n && place != i {
+				t.Fatalf("partition %d goes from %v to %v: who stays is to keep its place", p, o.Current[p], set)
+			}
 		}
 		if len(set) != n || len(zones) < min(n, len(zonesIn(o.Members))) {
 			t.Fatalf("partition %d goes from %v to %v, in zones %v", p, o.Current[p], set, zones)
@@ -138,33 +142,84 @@ func checkAssigned(t *rapid.T, o AssignOptions, got [][]NodeID) {
 	}
 }
 
+// Shares stay whole at the largest that a document may hold.
+func TestSharesOfTheLargestCluster(t *testing.T) {
+	for name, zones := range map[string][]string{"no zones": nil, "three zones": {"a", "b", "c"}, "one zone": {"a"}, "a zone for each replica": make([]string, 64)} {
+		t.Run(name, func(t *testing.T) {
+			for i := range zones {
+				zones[i] = fmt.Sprint("z", i)
+			}
+			const q, n = 65536, 64
+			members := testMembers(maxMembers, zones...)
+			for i := range members {
+				members[i].Weight = maxWeight - i%2
+			}
+			share, low, high := shares(members, zonesIn(members), q, n)
+			sum := 0
+			for i := range share {
+				if sum += share[i]; share[i] < low[i] || share[i] > high[i] || high[i]-low[i] > 1 || low[i] < q*n/maxMembers-2 {
+					t.Fatalf("member %d has %d, between %d and %d", i, share[i], low[i], high[i])
+				}
+			}
+			if sum != q*n {
+				t.Errorf("all have %d, want %d", sum, q*n)
+			}
+		})
+	}
+}
+
 func BenchmarkAssign(b *testing.B) {
 	for _, c := range []struct{ nodes, partitions int }{{5, 256}, {50, 4096}, {1000, 16384}} {
-		for what, after := range map[string]int{"one joins": c.nodes + 1, "one leaves": c.nodes - 1, "a tenth joins": c.nodes + max(1, c.nodes/10)} {
-			b.Run(fmt.Sprintf("%d nodes/%s", c.nodes, what), func(b *testing.B) {
-				first := mustFirst(b, testMembers(c.nodes), c.partitions, 3)
-				members := testMembers(after)
+		before := testMembers(c.nodes)
+		reweighed := testMembers(c.nodes)
+		for i := range reweighed {
+			reweighed[i].Weight += 37 * i % 101
+		}
+		for _, to := range []struct {
+			what  string
+			after []Member
+		}{
+			{"one joins", testMembers(c.nodes + 1)},
+			{"a tenth joins", testMembers(c.nodes + (c.nodes+9)/10)},
+			{"one leaves", before[1:]},
+			{"a tenth leaves", before[(c.nodes+9)/10:]},
+			{"all reweighed", reweighed},
+		} {
+			b.Run(fmt.Sprintf("%d nodes/%s", c.nodes, to.what), func(b *testing.B) {
+				o := AssignOptions{Current: sets(mustFirst(b, before, c.partitions, 3)), Members: to.after, Replicas: 3}
 				b.ReportAllocs()
 				var got [][]NodeID
 				for b.Loop() {
-					got = mustAssign(b, AssignOptions{Current: sets(first), Members: members, Replicas: 3})
+					got = mustAssign(b, o)
 				}
-				moves, _ := moved(sets(first), got)
-				held := holdings(members, got)
+				moves, _ := moved(o.Current, got)
 				b.ReportMetric(float64(moves), "moves")
-				b.ReportMetric(float64(least(members, first, got)), "least-moves")
-				b.ReportMetric(float64(slices.Max(held)-slices.Min(held)), "spread")
+				b.ReportMetric(float64(least(o)), "least-moves")
+				b.ReportMetric(furthest(o, got), "off-ideal")
 			})
 		}
 	}
 }
 
-// least is below what any change can do: what members lack beside what they hold.
-func least(members []Member, first *Document, got [][]NodeID) int {
-	before, after := holdings(members, sets(first)), holdings(members, got)
-	sum := 0
-	for i := range members {
-		sum += max(0, after[i]-before[i])
+// least is what no change can go below: who is below its ideal rounded down must get the
+// rest, and what nobody holds, or who is above its ideal rounded up, must be given away.
+func least(o AssignOptions) int {
+	n := min(o.Replicas, len(o.Members))
+	lack, spare := 0, n*len(o.Current)
+	b := newBrute(o)
+	for i, held := range holdings(o.Members, o.Current) {
+		lack += max(0, b.low[i]-held)
+		spare -= min(held, b.high[i])
 	}
-	return sum
+	return max(lack, spare)
+}
+
+// furthest is how far from its ideal any member is: below 1 is the best that can be had.
+func furthest(o AssignOptions, got [][]NodeID) float64 {
+	far := 0.0
+	held := holdings(o.Members, got)
+	for i, ideal := range newBrute(o).ideals() {
+		far = max(far, math.Abs(float64(held[i])-ideal))
+	}
+	return far
 }
