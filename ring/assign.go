@@ -17,8 +17,8 @@ type AssignOptions struct {
 // distinct members, in distinct zones where there are enough and in all zones where
 // there are not. Each member holds its ideal, the share by weight that this allows,
 // rounded up or down. Of all such layouts it is one with the fewest replicas moved, and
-// of those one that replaces more than one replica of a partition (or more than it must)
-// as seldom as can be; with zones only the first is exact. Replicas move along cheapest
+// of those one that moves a second replica of a partition as seldom as can be, a third
+// counting as two more; with zones only the first is exact. Replicas move along cheapest
 // chains (a gives a partition to b, b one to c), found one after the other: successive
 // shortest paths, by which Garage (arXiv 2302.13798) makes its layouts too. Who stays
 // keeps its place in the set. The same options give the same sets.

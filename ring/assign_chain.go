@@ -6,8 +6,8 @@ import (
 )
 
 // moveCost is what it costs to give a replica to a member that did not serve the
-// partition. Each but the first of a partition costs one more: all together less than
-// one move.
+// partition. The second of a partition costs one more, the third two more: all together
+// less than one move.
 const moveCost = 1 << 32
 
 // give is one step of a chain: the member from gives a partition to the one it leads to.
@@ -267,9 +267,5 @@ func (a *assignment) cost(g give, news int) int {
 	if g.from != nobody {
 		news -= a.news(g.partition, g.from)
 	}
-	cost := news * moveCost
-	if moved := a.moved[g.partition]; moved+min(news, 0) > 0 { // not the only one
-		cost += news
-	}
-	return cost
+	return news * (moveCost + a.moved[g.partition] + min(news, 0))
 }

@@ -35,5 +35,13 @@ func ringRows() []Mutant {
 		New:  `			a.level[i] -= 0`,
 
 		Package: pkg, Run: "TestAssignOfHardCases",
+	}, {
+		Name: "a second replica of a partition costs no more than the first",
+		Rule: "of those it is one that moves a second replica of a partition as seldom as can be",
+		File: "ring/assign_chain.go",
+		Old:  `(moveCost + a.moved[g.partition] + min(news, 0))`,
+		New:  `moveCost`,
+
+		Package: pkg, Run: "TestAssignOfHardCases",
 	}}
 }
