@@ -29,10 +29,26 @@ func requestRows() []Mutant {
 		Name: "duplicate answer counted twice",
 		Rule: "every count is of distinct nodes that answered",
 		File: "replication/round.go",
-		Old:  `r.tally.counts(a.in)`,
-		New:  `r.tally.counts(a.in); r.tally.counts(a.in)`,
+		Old:  `a.state = askOK`,
+		New:  `a.state = askOK; r.tally.counts(a.in)`,
 
 		Package: pkg, Run: "TestASilentReplicaIsReplacedAtTheCap",
+	}, {
+		Name: "strict puts cross from one set to the other",
+		Rule: "with strict only the nodes of a set count in it (law 5)",
+		File: "replication/round.go",
+		Old:  `if !r.crosses || `,
+		New:  `if `,
+
+		Package: pkg, Run: "TestInAChangeOneSetStandsInForTheOther",
+	}, {
+		Name: "broken connection taken for a dead coordinator",
+		Rule: "who coordinates is asked once more when the connection breaks",
+		File: "replication/forward.go",
+		Old:  `if a.again || !errors.Is(r.Err, rpc.ErrBroken) {`,
+		New:  `if true {`,
+
+		Package: pkg, Run: "TestARequestOutlivesItsConnection",
 	}, {
 		Name: "puts count in one set",
 		Rule: "in a change a put needs W in each set (R4)",
