@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -95,7 +94,7 @@ func (t *Transfer) propose(edit func(*ring.Document) (*ring.Document, error)) {
 	t.undecided = ""
 	if err != nil && t.life.Err() == nil {
 		t.undecided = err.Error()
-		t.o.Logger.Warn("layout change waits", slog.String("error", err.Error()))
+		t.complaints.warn("layout change waits", err)
 	}
 }
 

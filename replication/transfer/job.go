@@ -87,7 +87,7 @@ func (t *Transfer) fault(j job, err error) {
 	t.mu.Lock()
 	t.last = err.Error()
 	t.mu.Unlock()
-	t.o.Logger.Warn("transfer waits", slog.Int("partition", int(j.partition)), slog.String("error", err.Error()))
+	t.complaints.warn("transfer waits", err, slog.Int("partition", int(j.partition)))
 }
 
 // job is one partition's.

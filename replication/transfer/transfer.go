@@ -71,6 +71,7 @@ type Transfer struct {
 	kickDriver chan struct{}
 	bytesIn    atomic.Int64
 	bytesOut   atomic.Int64
+	complaints seldom
 	pieces     atomic.Int64
 	resumed    atomic.Int64
 	badSums    atomic.Int64
@@ -98,6 +99,7 @@ func New(o Options) *Transfer {
 	}
 	t.in = &throttle{clock: o.Clock, rate: t.rate}
 	t.out = &throttle{clock: o.Clock, rate: t.rate}
+	t.complaints.clock, t.complaints.log = o.Clock, o.Logger
 	t.life, t.end = context.WithCancel(context.Background())
 	t.done.Go(func() { t.work(newBench()) })
 	t.done.Go(t.drive)
