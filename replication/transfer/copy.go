@@ -16,8 +16,9 @@ import (
 type copied struct {
 	Changed uint64                   `json:"changed"` // the entry's
 	Sources map[ring.NodeID]*sources `json:"sources"`
+	Bytes   uint64                   `json:"bytes,omitempty"` // taken in
 
-	bytes, size uint64 // taken in by this start; as large as the first source guesses
+	size uint64 // as large as the first source guesses
 
 	// seen are the digests, which cover bucket and key, of what this start has joined
 	// from one replica: what another has just so need not be read to be compared. It is
@@ -256,7 +257,7 @@ func (t *Transfer) joinAll(j job, c *copied, doc *ring.Document, rows []row) err
 	t.in.pay(n)
 	t.bytesIn.Add(int64(n))
 	t.mu.Lock()
-	c.bytes += uint64(n) //nolint:gosec // a sum of lengths
+	c.Bytes += uint64(n) //nolint:gosec // a sum of lengths
 	t.mu.Unlock()
 	return nil
 }

@@ -1,9 +1,7 @@
 package transfer
 
 import (
-	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/hengedb/henge/ring"
@@ -15,7 +13,6 @@ const (
 	copiesPerNode  = 16 // partitions that one newcomer copies at once
 	proposeWithin  = 10 * time.Second
 	defaultSilence = 5 * time.Minute
-	asksAtOnce     = 32
 )
 
 // drive moves the change in flight on, where this node is the live member of lowest
@@ -100,29 +97,13 @@ func (t *Transfer) propose(edit func(*ring.Document) (*ring.Document, error)) {
 
 // reports asks all members that are not expelled and that are up.
 func (t *Transfer) reports(doc *ring.Document) map[ring.NodeID]*Report {
-	reports := map[ring.NodeID]*Report{}
-	var mu sync.Mutex
-	var flying sync.WaitGroup
-	defer flying.Wait()
-	slots := make(chan struct{}, asksAtOnce)
+	var ids []ring.NodeID
 	for _, m := range doc.Members {
-		if m.Going == ring.Expelled || !t.o.Cluster.Up(m.ID) {
-			continue
+		if m.Going != ring.Expelled {
+			ids = append(ids, m.ID)
 		}
-		slots <- struct{}{}
-		flying.Go(func() {
-			defer func() { <-slots }()
-			r, err := t.ReportOf(t.life, m.ID)
-			if err != nil {
-				return // it is silent
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			reports[m.ID] = r
-		})
 	}
-	flying.Wait()
-	return reports
+	return t.gather(t.life, ids, t.ReportOf)
 }
 
 // silentNewcomer finds a newcomer that has not reported for too long, and that a copy
@@ -301,23 +282,6 @@ func (v view) complete() bool {
 		}
 	}
 	return true
-}
-
-// Progress asks every member how far it is, in order of their ids. Who does not answer
-// is left out.
-func (t *Transfer) Progress(ctx context.Context) []*Report {
-	doc := t.o.Cluster.Document()
-	if doc == nil || ctx.Err() != nil {
-		return nil
-	}
-	reports := t.reports(doc)
-	var list []*Report
-	for _, m := range doc.Members {
-		if r := reports[m.ID]; r != nil {
-			list = append(list, r)
-		}
-	}
-	return list
 }
 
 // Undecided is why the last proposal of this node was not decided; empty when it was.

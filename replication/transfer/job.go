@@ -85,7 +85,7 @@ func (t *Transfer) count(n int) {
 func (t *Transfer) fault(j job, err error) {
 	t.failed.Add(1)
 	t.mu.Lock()
-	t.last = err.Error()
+	t.last, t.lastAt = err.Error(), t.o.Clock.Now()
 	t.mu.Unlock()
 	t.complaints.warn("transfer waits", err, slog.Int("partition", int(j.partition)))
 }

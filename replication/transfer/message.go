@@ -42,6 +42,7 @@ type ask struct {
 	Partition ring.Partition `json:"partition,omitempty"`
 	After     place          `json:"after,omitzero"`
 	Digests   bool           `json:"digests,omitempty"`
+	Glance    bool           `json:"glance,omitempty"` // of a report: for people, without proof
 }
 
 // answer is the head of an answer.

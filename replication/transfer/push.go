@@ -124,7 +124,11 @@ func (t *Transfer) Handle(ctx context.Context, document uint64, body []byte) ([]
 		return nil, err
 	}
 	if head.Kind == kindReport {
-		r, err := t.Report(ctx)
+		report := t.Report
+		if head.Glance {
+			report = t.Glance
+		}
+		r, err := report(ctx)
 		if err != nil {
 			return nil, err
 		}

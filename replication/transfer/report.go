@@ -5,24 +5,23 @@ import (
 	"slices"
 
 	"github.com/hengedb/henge/ring"
-	"github.com/hengedb/henge/storage/clock"
 )
 
 // Report is how far one node is. It is given after a sync that began after it was
 // read (R2).
 type Report struct {
-	Node       ring.NodeID      `json:"node"`
-	Document   uint64           `json:"document"` // that this node holds, on disk
-	Copied     []CopyReport     `json:"copied,omitempty"`
-	Dropped    []DropReport     `json:"dropped,omitempty"`
-	Hints      int64            `json:"hints,omitempty"`
-	Leftovers  int              `json:"leftovers,omitempty"` // objects of partitions that it does not hold; counted up to a million
-	Working    int              `json:"working,omitempty"`   // partitions at work
-	BytesIn    int64            `json:"bytes_in,omitempty"`
-	BytesOut   int64            `json:"bytes_out,omitempty"`
-	BytesTotal uint64           `json:"bytes_total,omitempty"` // of the partitions it copies now, about
-	Error      string           `json:"error,omitempty"`       // why the last job was given up
-	Waiting    []ring.Partition `json:"waiting,omitempty"`     // to be copied here, not compared yet
+	Node      ring.NodeID      `json:"node"`
+	Document  uint64           `json:"document"` // that this node holds, on disk; 0 in a glance
+	Copied    []CopyReport     `json:"copied,omitempty"`
+	Dropped   []DropReport     `json:"dropped,omitempty"`
+	Waiting   []ring.Partition `json:"waiting,omitempty"` // to be copied here, not compared yet
+	Hints     int64            `json:"hints,omitempty"`
+	Leftovers int              `json:"leftovers,omitempty"` // objects of partitions that it does not hold; counted up to a bound
+	Working   int              `json:"working,omitempty"`   // partitions at work
+	Progress                   // in the change in flight
+	Space     Space            `json:"space,omitzero"`
+	Error     string           `json:"error,omitempty"`     // why a job was given up just now
+	Undecided string           `json:"undecided,omitempty"` // why this node's last step of the change was not decided
 }
 
 // CopyReport says with which old replicas a copy was compared.
@@ -41,34 +40,49 @@ type DropReport struct {
 // leftoversMost bounds the count of leftovers.
 const leftoversMost = 1 << 20
 
-// Report tells how far this node is.
+// Report tells how far this node is, as a proof that the next phase may rest on.
 func (t *Transfer) Report(ctx context.Context) (*Report, error) {
-	r := &Report{Node: t.self}
 	doc := t.o.Cluster.Document()
 	if doc == nil {
-		return r, nil
+		return &Report{Node: t.self}, nil
 	}
 	// Only when the store goes by the document has everything that began under an older
 	// one been applied: what is counted next is not counted too early.
 	if err := t.o.Cluster.Settled(ctx); err != nil {
 		return nil, err
 	}
-	r.Document, r.Hints = doc.Version, t.o.Store.HintStats().Count
-	var err error
-	if _, r.Leftovers, err = t.o.Store.Leftovers(ctx, leftoversMost); err != nil {
+	r, err := t.read(ctx, doc, leftoversMost)
+	if err != nil {
 		return nil, err
 	}
+	r.Document = doc.Version
 	t.mu.Lock()
 	for i, e := range doc.Layout {
-		t.reportLocked(r, ring.Partition(i), e) //nolint:gosec // there are few
+		t.proveLocked(r, ring.Partition(i), e) //nolint:gosec // there are few
 	}
-	r.Working, r.Error = t.working, t.last
 	t.mu.Unlock()
-	r.BytesIn, r.BytesOut = t.bytesIn.Load(), t.bytesOut.Load()
 	return r, t.o.Store.Barrier(ctx)
 }
 
-func (t *Transfer) reportLocked(r *Report, p ring.Partition, e ring.Entry) {
+// read tells what is as much as a look, and no proof.
+func (t *Transfer) read(ctx context.Context, doc *ring.Document, leftovers int) (*Report, error) {
+	r := &Report{Node: t.self, Hints: t.o.Store.HintStats().Count, Space: t.space()}
+	var err error
+	if _, r.Leftovers, err = t.o.Store.Leftovers(ctx, leftovers); err != nil {
+		return nil, err
+	}
+	now := t.o.Clock.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r.Working, r.Undecided = t.working, t.undecided
+	if t.last != "" && now.Sub(t.lastAt) < errorFresh {
+		r.Error = t.last
+	}
+	r.Progress = t.progressLocked(doc)
+	return r, nil
+}
+
+func (t *Transfer) proveLocked(r *Report, p ring.Partition, e ring.Entry) {
 	if slices.Contains(e.Former, t.self) && t.drops[p] == e.Changed && e.Phase == ring.PhaseDrop {
 		r.Dropped = append(r.Dropped, DropReport{p, e.Changed})
 	}
@@ -80,7 +94,6 @@ func (t *Transfer) reportLocked(r *Report, p ring.Partition, e ring.Entry) {
 		r.Waiting = append(r.Waiting, p)
 		return
 	}
-	r.BytesTotal += c.size
 	one := CopyReport{Partition: p, Changed: c.Changed}
 	for _, id := range e.Serving {
 		if s := c.Sources[id]; s != nil && s.Done {
@@ -88,29 +101,4 @@ func (t *Transfer) reportLocked(r *Report, p ring.Partition, e ring.Entry) {
 		}
 	}
 	r.Copied = append(r.Copied, one)
-}
-
-// ReportOf asks a node, which may be this one, for its report.
-func (t *Transfer) ReportOf(ctx context.Context, id ring.NodeID) (*Report, error) {
-	if id == t.self {
-		return t.Report(ctx)
-	}
-	body, err := encode(ask{Kind: kindReport}, nil)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := clock.WithTimeout(ctx, t.o.Clock, reportWithin)
-	defer cancel()
-	raw, err := t.o.Cluster.Ask(ctx, id, body)
-	if err != nil {
-		return nil, err
-	}
-	var got answer
-	if _, err := decode(raw, &got); err != nil {
-		return nil, err
-	}
-	if got.Report == nil || got.Report.Node != id {
-		return nil, errMessage
-	}
-	return got.Report, nil
 }

@@ -69,8 +69,8 @@ type Transfer struct {
 	in, out    *throttle
 	kick       chan struct{}
 	kickDriver chan struct{}
-	bytesIn    atomic.Int64
-	bytesOut   atomic.Int64
+	bytesIn    meter
+	bytesOut   meter
 	complaints seldom
 	pieces     atomic.Int64
 	resumed    atomic.Int64
@@ -84,7 +84,10 @@ type Transfer struct {
 	total     Stats                     // Copied and Dropped
 	working   int                       // jobs under way
 	last      string                    // the last error
+	lastAt    time.Time
 	undecided string
+	mark      mark
+	silent    map[ring.NodeID]time.Time // since when a node gives no report
 
 	life context.Context
 	end  context.CancelFunc
@@ -95,10 +98,11 @@ type Transfer struct {
 func New(o Options) *Transfer {
 	t := &Transfer{
 		o: o, self: o.Store.NodeID(), kick: make(chan struct{}, 1), kickDriver: make(chan struct{}, 1),
-		copies: map[ring.Partition]*copied{}, drops: map[ring.Partition]uint64{},
+		copies: map[ring.Partition]*copied{}, drops: map[ring.Partition]uint64{}, silent: map[ring.NodeID]time.Time{},
 	}
 	t.in = &throttle{clock: o.Clock, rate: t.rate}
 	t.out = &throttle{clock: o.Clock, rate: t.rate}
+	t.bytesIn.clock, t.bytesOut.clock = o.Clock, o.Clock
 	t.complaints.clock, t.complaints.log = o.Clock, o.Logger
 	t.life, t.end = context.WithCancel(context.Background())
 	t.done.Go(func() { t.work(newBench()) })

@@ -91,6 +91,9 @@ func TestACopyGoesOnWhereTheLastStartSavedIt(t *testing.T) {
 		if s := n.tr.Stats(); s.Resumed != 8 || s.Pieces != 0 || n.count() != 2000 {
 			t.Errorf("%+v, %d objects; want 8 resumed without a piece", s, n.count())
 		}
+		if r := n.report(); r.Fetched < 2000*100 {
+			t.Errorf("it forgot the bytes that it took: %+v", r)
+		}
 	})
 }
 
