@@ -18,6 +18,10 @@ type Plan = request.Plan
 // Layout tells who holds what. It is zero while the node holds no document.
 func (n *Node) Layout() Layout { return n.keys.Layout() }
 
+// LayoutProgress is Layout and, where a change is in flight, how far each member is and
+// what the change waits for. It asks all members, a second at most.
+func (n *Node) LayoutProgress(ctx context.Context) Layout { return n.keys.LayoutProgress(ctx) }
+
 // Stage adds steps of a layout change to those that are staged. Nothing changes before
 // Apply.
 func (n *Node) Stage(ctx context.Context, steps ...LayoutStep) error { return n.keys.Stage(ctx, steps) }

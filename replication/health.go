@@ -46,8 +46,9 @@ type prober interface {
 type NodeHealth struct {
 	Peer   ring.Peer // as gossip told last, else as the cluster document has it
 	Up     bool
-	Gossip bool   // gossip lists it now
-	Reason string // when not up: what was seen
+	Gossip bool      // gossip lists it now
+	Reason string    // when not up: what was seen
+	Since  time.Time // when not up: since when
 }
 
 // nodeRecord is NodeHealth under construction.
@@ -226,7 +227,7 @@ func (h *Health) sawLocked(p ring.Peer) {
 }
 
 func (h *Health) downLocked(record *nodeRecord, reason string) {
-	record.Up, record.Reason = false, reason
+	record.Up, record.Reason, record.Since = false, reason, h.clock.Now()
 	h.log.Warn("node is away", slog.String("peer", record.Peer.Name), slog.String("peer_id", record.Peer.ID.String()), slog.String("reason", reason))
 	h.probeLocked(record, probeTimeout)
 }
@@ -263,7 +264,7 @@ func (h *Health) enter(id ring.NodeID, answered bool) (done bool) {
 	news := usable != record.Up
 	switch {
 	case news && usable:
-		record.Up, record.Reason = true, ""
+		record.Up, record.Reason, record.Since = true, "", time.Time{}
 	case news:
 		h.downLocked(record, reasonProbe)
 	}

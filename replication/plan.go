@@ -3,7 +3,6 @@ package replication
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -33,7 +32,7 @@ func (c *Coordinator) Plan(ctx context.Context) (request.Plan, error) {
 		return request.Plan{}, inWords(err)
 	}
 	p := planning{c: c, doc: doc, staged: staged, nodes: make(map[ring.NodeID]*request.PlanNode)}
-	p.size = p.sizes()
+	p.size = c.partitionBytes(doc)
 	return p.tell(), nil
 }
 
@@ -125,31 +124,6 @@ func (p *planning) source(before []ring.NodeID) *request.PlanNode {
 		}
 	}
 	return nil
-}
-
-// sizes guesses the bytes of each partition: of those that this node serves by what
-// they take on its disk, of the others by the average of these.
-func (p *planning) sizes() []int64 {
-	sizes, served, sum := make([]int64, len(p.doc.Layout)), int64(0), int64(0)
-	for i := range p.doc.Layout {
-		at := ring.Partition(i) //nolint:gosec // below 65,536
-		if !p.doc.IsPrimary(at, p.c.self) {
-			continue
-		}
-		n, err := p.c.store.RangeBytes(at)
-		if err != nil {
-			p.c.log.Warn("partition cannot be measured", slog.Int("partition", i), attrErr(err))
-			continue
-		}
-		sizes[i] = int64(n) //nolint:gosec // a disk's size
-		served, sum = served+1, sum+sizes[i]
-	}
-	for i := range sizes {
-		if served > 0 && !p.doc.IsPrimary(ring.Partition(i), p.c.self) { //nolint:gosec // below 65,536
-			sizes[i] = sum / served
-		}
-	}
-	return sizes
 }
 
 // balanceOf tells how far members are from their share by weight.

@@ -106,7 +106,10 @@ func (c *Coordinator) hintStatus() request.HintStatus {
 // Layout tells which members hold which partition, for clients that choose whom to
 // ask. It is zero while no document is held.
 func (c *Coordinator) Layout() request.Layout {
-	doc := c.agent.Document()
+	return c.layout(c.agent.Document())
+}
+
+func (c *Coordinator) layout(doc *ring.Document) request.Layout {
 	if doc == nil {
 		return request.Layout{}
 	}
@@ -123,6 +126,11 @@ func (c *Coordinator) Layout() request.Layout {
 			row[i] = index[id]
 		}
 		l.Replicas = append(l.Replicas, slices.Clip(row))
+	}
+	for _, p := range c.members.Peers() {
+		if slices.Contains(doc.Left, p.ID) {
+			l.Left = append(l.Left, p.Name)
+		}
 	}
 	l.Staged, l.Change = stepsOf(doc, doc.Staged), changeOf(doc)
 	return l

@@ -33,6 +33,7 @@ type Plan struct {
 	LowestZones    int           `json:"lowest_zones"`    // of any partition, on the way
 	Survives       bool          `json:"survives"`        // afterwards a majority of the members is there with one dead
 	Warnings       []string      `json:"warnings,omitempty"`
+	Refusals       []string      `json:"refusals,omitempty"` // why Apply refuses it
 }
 
 // PlanNode is what a plan means to one node. Bytes are estimates.
@@ -49,6 +50,7 @@ type PlanNode struct {
 	BytesIn  int64       `json:"bytes_in"`
 	BytesOut int64       `json:"bytes_out"`
 	Free     int64       `json:"free,omitempty"` // bytes of its disk; 0 is not known
+	Mark     int64       `json:"mark,omitempty"` // with less free than that, it refuses puts
 }
 
 // Balance is how far nodes are from their weighted share, in partitions.
@@ -57,7 +59,8 @@ type Balance struct {
 	High float64 `json:"high"` // the node that has most
 }
 
-// ChangeStatus is how far a layout change is.
+// ChangeStatus is how far a layout change is. Nodes and Waiting are filled where the
+// members were asked.
 type ChangeStatus struct {
 	Applied    uint64             `json:"applied"` // the document version that began it
 	Steps      []LayoutStep       `json:"steps"`
@@ -65,16 +68,26 @@ type ChangeStatus struct {
 	Partitions int                `json:"partitions"` // that it changes
 	Phases     map[ring.Phase]int `json:"phases"`     // how many of them are in each; "" are done
 	Nodes      []ChangeNode       `json:"nodes"`
-	Waiting    []string           `json:"waiting,omitempty"` // what holds it up, in words
+	Reverting  bool               `json:"reverting,omitempty"` // it goes back
+	Waiting    []string           `json:"waiting,omitempty"`   // what holds it up, in words
 }
 
-// ChangeNode is one node's part in a change that is under way.
+// ChangeNode is one node's part in a change that is under way. What it did is known
+// only of a node that answers, and from its last start on.
 type ChangeNode struct {
-	ID         ring.NodeID `json:"id"`
-	Name       string      `json:"name"`
-	Going      ring.Going  `json:"going,omitempty"`
-	Partitions int         `json:"partitions"` // that it gains or hands over
-	Done       int         `json:"done"`
-	Bytes      int64       `json:"bytes"` // to move, as far as known; 0 is not known
-	Moved      int64       `json:"moved"`
+	ID         ring.NodeID   `json:"id"`
+	Name       string        `json:"name"`
+	Going      ring.Going    `json:"going,omitempty"`
+	Silent     bool          `json:"silent,omitempty"` // it does not answer
+	Partitions int           `json:"partitions"`       // that it gains or hands over
+	Done       int           `json:"done"`
+	Bytes      int64         `json:"bytes"` // to take in all, about; 0 is not known
+	Moved      int64         `json:"moved"` // of them, taken
+	Sent       int64         `json:"sent,omitempty"`
+	Rate       int64         `json:"rate,omitempty"`      // bytes a second, of the last seconds: taken, or sent by who takes nothing
+	Left       time.Duration `json:"left_ns,omitempty"`   // until it has taken all, at this rate; 0 is not known
+	Holds      int           `json:"holds,omitempty"`     // partitions that it has not handed over
+	Leftovers  int           `json:"leftovers,omitempty"` // objects of partitions that it does not serve; 10,000 stands for more
+	Hints      int64         `json:"hints,omitempty"`     // that it keeps for others
+	Waiting    []string      `json:"waiting,omitempty"`   // for what it waits, in words
 }

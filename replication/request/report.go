@@ -129,6 +129,7 @@ type Layout struct {
 
 	Staged []LayoutStep  `json:"staged,omitempty"` // asked for, not applied
 	Change *ChangeStatus `json:"change,omitempty"` // in flight; nil is none
+	Left   []string      `json:"left,omitempty"`   // nodes that left, run on, and may be switched off
 }
 
 // LayoutNode is one member of a Layout.

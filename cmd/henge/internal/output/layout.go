@@ -51,7 +51,7 @@ func Layout(w io.Writer, l request.Layout) error {
 func change(w io.Writer, c *request.ChangeStatus) error {
 	rows := [][]string{{"NAME", "DONE", "OF", "MOVED", "OF"}}
 	for _, n := range c.Nodes {
-		rows = append(rows, []string{n.Name, fmt.Sprint(n.Done), fmt.Sprint(n.Partitions), size(n.Moved), orUnknown(n.Bytes)})
+		rows = append(rows, []string{n.Name, fmt.Sprint(n.Done), fmt.Sprint(n.Partitions), request.Size(n.Moved).String(), orUnknown(n.Bytes)})
 	}
 	if _, err := fmt.Fprintf(w, "\n%d of %d partitions done\n", c.Phases[ring.PhaseSteady], c.Partitions); err != nil {
 		return err
@@ -84,7 +84,7 @@ func Plan(w io.Writer, p request.Plan) error {
 		going := map[ring.Going]string{ring.Leaves: "leaves", ring.Expelled: "is expelled"}[n.Going]
 		rows = append(rows, []string{
 			n.Name, orDash(n.Zone), fmt.Sprint(n.Weight), fmt.Sprint(n.Before), fmt.Sprint(n.After), fmt.Sprint(n.Gains), fmt.Sprint(n.Loses),
-			size(n.BytesIn), size(n.BytesOut), orUnknown(n.Free), going,
+			request.Size(n.BytesIn).String(), request.Size(n.BytesOut).String(), orUnknown(n.Free), going,
 		})
 	}
 	if err := Table(w, rows); err != nil {
@@ -92,7 +92,7 @@ func Plan(w io.Writer, p request.Plan) error {
 	}
 	lines := []string{
 		"",
-		fmt.Sprintf("moves: %d partition replicas of %d partitions, about %s, in about %s at the present throttle", p.Moves, p.Partitions, size(p.Bytes), p.Time.Round(time.Second)),
+		fmt.Sprintf("moves: %d partition replicas of %d partitions, about %s, in about %s at the present throttle", p.Moves, p.Partitions, request.Size(p.Bytes).String(), p.Time.Round(time.Second)),
 		fmt.Sprintf("balance, in partitions beside a node's share: %s before, %s after", balance(p.Before), balance(p.After)),
 		fmt.Sprintf("on the way: never fewer than %d replicas up, in %d zones", p.LowestReplicas, p.LowestZones),
 	}
@@ -148,18 +148,5 @@ func orUnknown(n int64) string {
 	if n == 0 {
 		return "?"
 	}
-	return size(n)
-}
-
-// size words bytes in units of 1,024.
-func size(n int64) string {
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
-	v, i := float64(n), 0
-	for v >= 1024 && i < len(units)-1 {
-		v, i = v/1024, i+1
-	}
-	if i == 0 {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", v, units[i])
+	return request.Size(n).String()
 }
