@@ -21,12 +21,17 @@ func (c *call) status() int {
 	return c.json(http.StatusOK, c.s.admin.Status(c.r.Context()))
 }
 
-// layout shows who holds which partition. It is 503 while no document is held.
+// layout shows who holds which partition, and on demand how far a change is. It is 503
+// while no document is held.
 func (c *call) layout() int {
-	if _, err := parseKnobs(c.r.URL.RawQuery, noKnobs, c.r.Method); err != nil {
+	k, err := parseKnobs(c.r.URL.RawQuery, knobProgress, c.r.Method)
+	if err != nil {
 		return c.fail(err)
 	}
 	layout := c.s.admin.Layout()
+	if k.progress && c.s.changer != nil && layout.Change != nil {
+		layout = c.s.changer.LayoutProgress(c.r.Context())
+	}
 	if layout.Document.IsZero() {
 		return c.fail(notReady(c.s.admin.Ready()))
 	}

@@ -26,6 +26,7 @@ const (
 	knobCursor
 	knobLimit
 	knobValues
+	knobProgress
 
 	readKnobs  = knobR | knobStrict | knobTimeout | knobSibling
 	writeKnobs = knobW | knobStrict | knobSync | knobTimeout
@@ -45,6 +46,8 @@ type knobs struct {
 	cursor  string
 	limit   int
 	values  bool
+
+	progress bool
 }
 
 // knobNamed finds a parameter; 0 when there is none of this name.
@@ -70,6 +73,8 @@ func knobNamed(name string) knob {
 		return knobLimit
 	case "values":
 		return knobValues
+	case "progress":
+		return knobProgress
 	}
 	return 0
 }
@@ -139,9 +144,9 @@ func (k *knobs) set(this knob, value string) (err error) {
 	case knobLimit:
 		k.limit, err = parseLimit(value)
 	case knobValues:
-		var on request.Switch
-		on, err = parseSwitch(value)
-		k.values = on == request.On
+		k.values, err = parseBool(value)
+	case knobProgress:
+		k.progress, err = parseBool(value)
 	}
 	return err
 }
@@ -163,6 +168,11 @@ func parseSwitch(s string) (request.Switch, error) {
 		return request.Off, nil
 	}
 	return request.Unset, fmt.Errorf("%q is no switch: want true or false", s)
+}
+
+func parseBool(s string) (bool, error) {
+	on, err := parseSwitch(s)
+	return on == request.On, err
 }
 
 // parseTimeout reads a Go duration or a number of milliseconds.

@@ -23,6 +23,18 @@ type changing struct {
 
 var _ api.Changer = (*changing)(nil)
 
+// LayoutProgress tells more than Layout.
+func (c *changing) LayoutProgress(context.Context) request.Layout {
+	l := c.layout
+	change := *l.Change
+	change.Nodes = []request.ChangeNode{{
+		ID: 4, Name: "n4", Silent: true, Partitions: 8, Done: 1, Bytes: 9, Moved: 8, Sent: 7, Rate: 6, Left: 5, Holds: 4, Leftovers: 3, Hints: 2, Waiting: []string{"w"},
+	}}
+	change.Waiting = []string{"n3 is away"}
+	l.Change = &change
+	return l
+}
+
 func (c *changing) do(what string) error {
 	c.did = append(c.did, what)
 	return c.err
@@ -76,7 +88,8 @@ func TestLayoutVerbsReachTheCluster(t *testing.T) {
 	step := request.LayoutStep{Verb: ring.VerbReplace, Node: "n1", With: "n4", Expel: true, Weight: 50, Zone: &zone}
 	c := &changing{plan: request.Plan{
 		Hash: "h1", Steps: []request.LayoutStep{step}, Partitions: 8, Moves: 8, Bytes: 1 << 30, LowestReplicas: 2, Warnings: []string{"two stones"},
-		Nodes: []request.PlanNode{{ID: 1, Name: "n1", Weight: 100, Going: ring.Expelled, Before: 8, Loses: 8}},
+		Nodes:    []request.PlanNode{{ID: 1, Name: "n1", Weight: 100, Going: ring.Expelled, Before: 8, Loses: 8, Free: 5, Mark: 4}},
+		Refusals: []string{"too full"},
 	}}
 	h := changes(t, c)
 	for _, r := range verbs() {
@@ -95,12 +108,21 @@ func TestLayoutVerbsReachTheCluster(t *testing.T) {
 		Document: ring.Name{Version: 1, Hash: ring.Hash{1}}, Nodes: []request.LayoutNode{}, Replicas: [][]int{}, Staged: []request.LayoutStep{step},
 		Change: &request.ChangeStatus{
 			Applied: 1, Steps: []request.LayoutStep{step}, Paused: true, Partitions: 8, Phases: map[ring.Phase]int{ring.PhaseWait: 8},
-			Nodes: []request.ChangeNode{{ID: 4, Name: "n4", Partitions: 8}}, Waiting: []string{"n3 is away"},
+			Nodes: []request.ChangeNode{}, Reverting: true,
 		},
+		Left: []string{"n9"},
 	}
 	if diff := cmp.Diff(c.layout, read[request.Layout](t, wants(t, do(t, h, ask("GET", layoutPath, "")), 200))); diff != "" {
 		t.Errorf("(-layout +read):\n%s", diff)
 	}
+	if diff := cmp.Diff(c.layout, read[request.Layout](t, wants(t, do(t, h, ask("GET", layoutPath+"?progress=false", "")), 200))); diff != "" {
+		t.Errorf("(-layout +read without progress):\n%s", diff)
+	}
+	if diff := cmp.Diff(c.LayoutProgress(t.Context()), read[request.Layout](t, wants(t, do(t, h, ask("GET", layoutPath+"?progress=true", "")), 200))); diff != "" {
+		t.Errorf("(-progress +read):\n%s", diff)
+	}
+	wants(t, do(t, h, ask("GET", layoutPath+"?progress=yes", "")), 400)
+	wants(t, do(t, h, ask("GET", layoutPath+"/plan?progress=true", "")), 400)
 }
 
 // A layout verb that is refused says why, by one status and code.

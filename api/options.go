@@ -37,6 +37,8 @@ type Admin interface {
 
 // Changer changes who holds what. An Admin that is none serves no layout verbs.
 type Changer interface {
+	// LayoutProgress is Layout and how far each node is in the change in flight.
+	LayoutProgress(ctx context.Context) request.Layout
 	// Stage adds steps to those that are staged; Unstage forgets all of them.
 	Stage(ctx context.Context, steps []request.LayoutStep) error
 	Unstage(ctx context.Context) error

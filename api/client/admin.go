@@ -25,6 +25,14 @@ func (c *Client) Layout(ctx context.Context) (request.Layout, error) {
 	return layout, err
 }
 
+// LayoutProgress is Layout and, where a change is in flight, how far each member is and
+// what the change waits for: the node that answers asks all of them.
+func (c *Client) LayoutProgress(ctx context.Context) (request.Layout, error) {
+	var layout request.Layout
+	err := c.show(ctx, &operation{verb: "layout", path: wire.Layout, raw: wire.Layout, query: wire.Progress, patience: c.timeout / 2}, &layout)
+	return layout, err
+}
+
 // Explain tells why a key is what it is: who should hold it, who does, in which
 // versions, and what reads would find now.
 func (c *Client) Explain(ctx context.Context, bucket, key string) (request.Explanation, error) {

@@ -2,6 +2,9 @@ package wire
 
 import "github.com/hengedb/henge/replication/request"
 
+// Progress is the query of Layout that asks for how far a change is.
+const Progress = "progress=true"
+
 // Steps is what a change of the layout is asked for with.
 type Steps struct {
 	Steps []request.LayoutStep `json:"steps"`
