@@ -120,6 +120,6 @@ func (a *app) leave(ctx context.Context, c *client.Client, name string) error {
 	if err != nil {
 		return fmt.Errorf("%w (henge layout unstage forgets the staged step)", err)
 	}
-	_, err = a.layoutWait(ctx, c, plan)
+	_, _, err = a.layoutWait(ctx, c, plan.Document.Version, plan.Steps)
 	return err
 }

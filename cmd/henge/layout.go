@@ -30,7 +30,7 @@ id is refused for ever.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		a.layoutShow(), a.layoutStage(), a.layoutPlan(), a.layoutApply(), a.layoutAmend(), a.layoutForce(),
+		a.layoutShow(), a.layoutStage(), a.layoutPlan(), a.layoutApply(), a.layoutWaitCommand(), a.layoutAmend(), a.layoutForce(),
 		a.layoutVerb("unstage", "Forget all staged steps", "the staged steps are forgotten", (*client.Client).Unstage),
 		a.layoutVerb("pause", "Hold the change in flight where it is", "the change is paused: requests are served as before; henge layout resume goes on", (*client.Client).PauseChange),
 		a.layoutVerb("resume", "Let a paused change go on", "the change goes on", (*client.Client).ResumeChange),
@@ -70,8 +70,11 @@ func (a *app) decided(text string) error {
 func (a *app) layoutShow() *cobra.Command {
 	var f target
 	cmd := &cobra.Command{
-		Use:     "show",
-		Short:   "Show who holds how much, what is staged and what is in flight",
+		Use:   "show",
+		Short: "Show who holds how much, what is staged and what is in flight",
+		Long: `Shows who holds how much, what is staged, and, of a change in flight, how far each node is,
+what the change waits for, and which nodes must not be switched off yet. The node that is
+asked asks all members, so that it takes a second where some do not answer.`,
 		Example: `  henge layout show`,
 		Args:    nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -79,7 +82,7 @@ func (a *app) layoutShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			layout, err := c.Layout(cmd.Context())
+			layout, err := c.LayoutProgress(cmd.Context())
 			if err != nil {
 				return asRead(fmt.Errorf("layout: %w", err))
 			}
@@ -172,13 +175,13 @@ func (a *app) layoutDo(ctx context.Context, f *applyFlags) error {
 		return fmt.Errorf("layout apply: %w", err)
 	}
 	if f.wait {
-		done, err := a.layoutWait(ctx, c, plan)
+		_, done, err := a.layoutWait(ctx, c, plan.Document.Version, plan.Steps)
 		if err != nil {
 			return err
 		}
 		return a.decided(done)
 	}
-	return a.decided("the change has begun: henge layout show tells how far it is; switch off no node before it is complete")
+	return a.decided("the change has begun: henge layout wait shows how far it is; switch off no node before it is complete")
 }
 
 // agree asks a person. Anything but yes is no.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hengedb/henge/api/problem"
 	"github.com/hengedb/henge/cmd/henge/internal/exit"
@@ -39,14 +41,21 @@ func (c *changing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var document any
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/plan"):
-		document = request.Plan{Hash: "h1", Moves: 7, LowestReplicas: 2, Nodes: []request.PlanNode{
+		document = request.Plan{Hash: "h1", Moves: 7, LowestReplicas: 2, Steps: replacing(), Nodes: []request.PlanNode{
 			{ID: 1, Name: "n1", Before: 8, Loses: 8, Going: ring.Leaves}, {ID: 4, Name: "n4", After: 8, Gains: 8},
 		}}
 	case strings.HasSuffix(r.URL.Path, "/layout"):
-		layout := request.Layout{Document: ring.Name{Version: 17}, Partitions: 8}
+		layout := request.Layout{Document: ring.Name{Version: 17}, Partitions: 8, Nodes: []request.LayoutNode{{ID: 4, Name: "n4"}}}
 		if c.looks > 0 {
 			c.looks--
-			layout.Change = &request.ChangeStatus{Applied: 9, Partitions: 8, Phases: map[ring.Phase]int{ring.PhaseCopy: 3, ring.PhaseSteady: 5}}
+			layout.Change = &request.ChangeStatus{Applied: 9, Steps: replacing(), Partitions: 8, Phases: map[ring.Phase]int{ring.PhaseCopy: 3, ring.PhaseSteady: 5}}
+		}
+		if layout.Change != nil && r.URL.RawQuery == "progress=true" {
+			layout.Change.Waiting = []string{"waiting for a majority of voters: 1 of 3 answer"}
+			layout.Change.Nodes = []request.ChangeNode{
+				{ID: 1, Name: "n1", Going: ring.Leaves, Partitions: 8, Done: 5, Holds: 3, Hints: 2, Sent: 4096},
+				{ID: 4, Name: "n4", Partitions: 8, Done: 5, Bytes: 8192, Moved: 4096, Rate: 1024, Left: 4 * time.Second},
+			}
 		}
 		document = layout
 	default:
@@ -55,6 +64,11 @@ func (c *changing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := json.NewEncoder(w).Encode(document); err != nil {
 		panic(err)
 	}
+}
+
+// replacing are the steps of the change.
+func replacing() []request.LayoutStep {
+	return []request.LayoutStep{{Verb: ring.VerbReplace, Node: "n1", With: "n4"}}
 }
 
 // change serves one.
@@ -113,14 +127,60 @@ func TestForceAsksForTheCluster(t *testing.T) {
 }
 
 func TestWaitingEndsWithWhatIsSo(t *testing.T) {
-	r := change(t, &changing{looks: 2}).sh(exit.OK, "layout", "apply", "--yes", "--wait")
-	want(t, "the end", r.out, "complete: document 17; n1 may be switched off, n4 is in use")
-	want(t, "on the way", r.err, "5 of 8 partitions done, 3 in copy")
+	for _, line := range []string{"apply --yes --wait", "wait"} {
+		r := change(t, &changing{looks: 3}).sh(exit.OK, append([]string{"layout"}, strings.Fields(line)...)...)
+		want(t, "the end of "+line, r.out, "complete: document 17; n1 may be switched off, n4 is in use")
+		want(t, "on the way", r.err, "5 of 8 partitions done, 3 in copy", "1 of 3 answer",
+			"n4: 5 of 8 partitions, 4.0 KiB of about 8.0 KiB, 1.0 KiB/s, about 4s left", "n1: 5 of 8 partitions, 4.0 KiB sent")
+	}
+	s := change(t, &changing{})
+	want(t, "nothing to wait for", s.sh(exit.OK, "layout", "wait").out, "no change is in flight")
+	var l request.Layout
+	if s.json(&l, "layout", "wait"); l.Document.Version != 17 {
+		t.Errorf("the layout reads %+v", l)
+	}
+}
+
+func TestTheEndOfAChangeTellsWhatBecameOfItsSteps(t *testing.T) {
+	l := request.Layout{Document: ring.Name{Version: 3}, Nodes: []request.LayoutNode{{ID: 1, Name: "n1"}, {ID: 2, Name: "n2"}}}
+	for want, step := range map[string]request.LayoutStep{
+		"n2 is in use":                     {Verb: ring.VerbAdd, Node: "n2"},
+		"n5 was not taken in":              {Verb: ring.VerbAdd, Node: "n5"},
+		"n5 may be switched off":           {Verb: ring.VerbRemove, Node: "n5"},
+		"n5 is refused for ever":           {Verb: ring.VerbRemove, Node: "n5", Expel: true},
+		"n1 is a member still":             {Verb: ring.VerbRemove, Node: "n1"},
+		"n5 may be switched off, n2 is in": {Verb: ring.VerbReplace, Node: "n5", With: "n2"},
+	} {
+		if got := completed(l, []request.LayoutStep{step}); !strings.Contains(got, want) {
+			t.Errorf("%+v: %q, want %q", step, got, want)
+		}
+	}
+}
+
+// Bars show what lines do.
+func TestBarsTellAChange(t *testing.T) {
+	var out bytes.Buffer
+	p := newChangeBars(&out)
+	c := &request.ChangeStatus{
+		Partitions: 8, Phases: map[ring.Phase]int{ring.PhaseSteady: 5, ring.PhaseCopy: 3}, Waiting: []string{"waiting for n9"},
+		Nodes: []request.ChangeNode{{ID: 4, Name: "n4", Partitions: 8, Done: 5, Bytes: 8192, Moved: 4096}},
+	}
+	p.see(c)
+	p.see(c)
+	if n := p.bars[4]; n == nil || n.Current() != 4096 || !strings.Contains(*n.text.Load(), "4.0 KiB of about 8.0 KiB") {
+		t.Errorf("the bar of n4: %+v", n)
+	}
+	if all := p.bars[0]; all == nil || all.Current() != 5 || len(p.bars) != 2 || *p.waits.text.Load() != "waiting for n9" {
+		t.Errorf("bars %+v, waits %q", p.bars, *p.waits.text.Load())
+	}
+	p.stop()
+	p.stop()
 }
 
 func TestLayoutIsShownAndCompleted(t *testing.T) {
 	s := change(t, &changing{looks: 1})
-	want(t, "show", s.sh(exit.OK, "layout", "show").out, "in flight since document 9", "5 of 8 partitions done")
+	want(t, "show", s.sh(exit.OK, "layout", "show").out, "in flight since document 9", "5 of 8 partitions done", "1 of 3 answer",
+		"do not switch off n1 yet: it holds 3 partitions, 2 hints")
 	want(t, "show", s.sh(exit.OK, "layout", "show").out, "no change is in flight")
 	var p struct{ Hash string }
 	if s.json(&p, "layout", "plan"); p.Hash != "h1" {

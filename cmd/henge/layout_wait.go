@@ -3,64 +3,123 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
+	"github.com/spf13/cobra"
 
 	"github.com/hengedb/henge/api/client"
+	"github.com/hengedb/henge/cmd/henge/internal/output"
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/ring"
 )
 
 // pollEvery is how often a change is looked at: a person watches, and every look costs
-// one small answer.
+// a small question to each member.
 const pollEvery = 500 * time.Millisecond
 
-// layoutWait shows how far a change is until it is complete. It outlives answers that
-// do not come: the node that is asked may be the one that goes.
-// It says what is so then.
-func (a *app) layoutWait(ctx context.Context, c *client.Client, plan request.Plan) (string, error) {
+func (a *app) layoutWaitCommand() *cobra.Command {
+	var f target
+	cmd := &cobra.Command{
+		Use:   "wait",
+		Short: "Show how far the change in flight is, until it is complete",
+		Long: `Shows how far the change in flight is until it is complete, as layout apply --wait does. It
+ends at once where none is; ending the command does not end the change. With --output json
+the layout at the end is printed.`,
+		Example: `  henge layout wait`,
+		Args:    nothing,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := f.connect()
+			if err != nil {
+				return err
+			}
+			layout, err := c.Layout(cmd.Context())
+			if err != nil {
+				return asRead(fmt.Errorf("layout: %w", err))
+			}
+			done := "no change is in flight"
+			if layout.Change != nil {
+				if layout, done, err = a.layoutWait(cmd.Context(), c, 0, layout.Change.Steps); err != nil {
+					return err
+				}
+			}
+			return a.printer().Result(layout, func(w io.Writer) error {
+				_, err := fmt.Fprintln(w, done)
+				return err
+			})
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// layoutWait shows how far a change is until it is complete: the one of these steps
+// that was applied to a version of the document. It outlives answers that do not come:
+// the node that is asked may be the one that goes. It returns the layout at the end, and
+// what is so then in words.
+func (a *app) layoutWait(ctx context.Context, c *client.Client, from uint64, steps []request.LayoutStep) (request.Layout, string, error) {
 	show := a.changeProgress()
 	defer show.stop()
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for {
-		layout, err := c.Layout(ctx)
+		layout, err := c.LayoutProgress(ctx)
 		switch {
-		case err == nil && layout.Document.Version <= plan.Document.Version: // it has not heard of the change yet
+		case err == nil && layout.Document.Version <= from: // it has not heard of the change yet
 		case err == nil && layout.Change == nil:
-			return completed(layout, plan), nil
+			return layout, completed(layout, steps), nil
 		case err == nil:
+			steps = layout.Change.Steps // it may be amended
 			show.see(layout.Change)
 		case ctx.Err() != nil:
-			return "", fmt.Errorf("the change goes on without this command: %w", context.Cause(ctx))
+			return layout, "", fmt.Errorf("the change goes on without this command: %w", context.Cause(ctx))
 		}
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("the change goes on without this command: %w", context.Cause(ctx))
+			return layout, "", fmt.Errorf("the change goes on without this command: %w", context.Cause(ctx))
 		case <-ticker.C:
 		}
 	}
 }
 
-// completed says what is so at the end of a change.
-func completed(l request.Layout, plan request.Plan) string {
-	var may []string
-	for _, n := range plan.Nodes {
-		switch {
-		case n.Going == ring.Leaves:
-			may = append(may, n.Name+" may be switched off")
-		case n.Going == ring.Expelled:
-			may = append(may, n.Name+" is refused for ever")
-		case n.Before == 0 && n.After > 0:
-			may = append(may, n.Name+" is in use")
+// completed says what has become of the steps of a change that is over: it may have
+// been taken back.
+func completed(l request.Layout, steps []request.LayoutStep) string {
+	member := func(name string) bool {
+		return slices.ContainsFunc(l.Nodes, func(n request.LayoutNode) bool { return n.Name == name || n.ID.String() == name })
+	}
+	var told []string
+	comes := func(name string) {
+		if member(name) {
+			told = append(told, name+" is in use")
+		} else {
+			told = append(told, name+" was not taken in")
+		}
+	}
+	for _, s := range steps {
+		switch s.Verb {
+		case ring.VerbAdd:
+			comes(s.Node)
+		case ring.VerbRemove, ring.VerbReplace:
+			switch {
+			case member(s.Node):
+				told = append(told, s.Node+" is a member still")
+			case s.Expel:
+				told = append(told, s.Node+" is refused for ever")
+			default:
+				told = append(told, s.Node+" may be switched off")
+			}
+			if s.With != "" {
+				comes(s.With)
+			}
+		case ring.VerbSet:
 		}
 	}
 	text := fmt.Sprintf("complete: document %d", l.Document.Version)
-	if len(may) > 0 {
-		text += "; " + strings.Join(may, ", ")
+	if len(told) > 0 {
+		text += "; " + strings.Join(told, ", ")
 	}
 	return text
 }
@@ -71,10 +130,10 @@ type changeProgress interface {
 	stop() // may be called again
 }
 
-// changeProgress shows bars on a terminal, and a line now and then elsewhere.
+// changeProgress shows bars on a terminal, and lines now and then elsewhere.
 func (a *app) changeProgress() changeProgress {
 	if isTerminal(a.std.err) {
-		return &changeBars{progress: mpb.New(mpb.WithOutput(a.std.err), mpb.WithRefreshRate(barEvery)), bars: make(map[ring.NodeID]*mpb.Bar)}
+		return newChangeBars(a.std.err)
 	}
 	return &changeLines{a: a}
 }
@@ -87,7 +146,13 @@ type changeLines struct {
 }
 
 func (p *changeLines) see(c *request.ChangeStatus) {
-	text := changeText(c)
+	lines := append([]string{output.ChangeText(c)}, c.Waiting...)
+	for _, n := range c.Nodes {
+		if n.Partitions > 0 || n.Silent {
+			lines = append(lines, n.Name+": "+output.NodeText(n))
+		}
+	}
+	text := strings.Join(lines, "\n  ")
 	if text == p.text || time.Since(p.last) < lineEvery {
 		return
 	}
@@ -96,68 +161,3 @@ func (p *changeLines) see(c *request.ChangeStatus) {
 }
 
 func (*changeLines) stop() {}
-
-// changeText words how far a change is.
-func changeText(c *request.ChangeStatus) string {
-	parts := []string{fmt.Sprintf("%d of %d partitions done", c.Phases[ring.PhaseSteady], c.Partitions)}
-	for _, phase := range []ring.Phase{ring.PhaseWait, ring.PhaseCopy, ring.PhaseSwitch, ring.PhaseDrop} {
-		if n := c.Phases[phase]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d in %s", n, phase))
-		}
-	}
-	text := strings.Join(parts, ", ")
-	if c.Paused {
-		text += "; paused"
-	}
-	if len(c.Waiting) > 0 {
-		text += "; waits: " + strings.Join(c.Waiting, ", ")
-	}
-	return text
-}
-
-// changeBars shows a bar for each node: bytes where they are known, else partitions.
-type changeBars struct {
-	progress *mpb.Progress
-	bars     map[ring.NodeID]*mpb.Bar // by node; 0 is that of all partitions
-	ended    bool
-}
-
-func (p *changeBars) see(c *request.ChangeStatus) {
-	all := request.ChangeNode{Name: "partitions", Partitions: c.Partitions, Done: c.Phases[ring.PhaseSteady]}
-	for _, n := range append([]request.ChangeNode{all}, c.Nodes...) {
-		total, done := int64(n.Partitions), int64(n.Done)
-		if n.Bytes > 0 {
-			total, done = n.Bytes, n.Moved
-		}
-		bar := p.bars[n.ID]
-		if bar == nil {
-			bar = p.bar(n)
-			p.bars[n.ID] = bar
-		}
-		bar.SetTotal(max(total, 1), false)
-		bar.EwmaSetCurrent(min(done, total), pollEvery)
-	}
-}
-
-func (p *changeBars) bar(n request.ChangeNode) *mpb.Bar {
-	counters, speed := decor.CountersNoUnit("%d / %d", decor.WCSyncSpace), decor.EwmaSpeed(0, "%.1f/s", 20, decor.WCSyncSpace)
-	if n.Bytes > 0 {
-		counters = decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace)
-		speed = decor.EwmaSpeed(decor.SizeB1024(0), "% .1f", 20, decor.WCSyncSpace)
-	}
-	return p.progress.AddBar(1,
-		mpb.PrependDecorators(decor.Name(n.Name, decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(counters, speed, decor.EwmaETA(decor.ET_STYLE_GO, 20, decor.WCSyncSpace)))
-}
-
-// stop leaves the bars as they were seen last.
-func (p *changeBars) stop() {
-	if p.ended {
-		return
-	}
-	p.ended = true
-	for _, bar := range p.bars {
-		bar.Abort(false)
-	}
-	p.progress.Wait()
-}

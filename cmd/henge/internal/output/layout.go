@@ -38,6 +38,9 @@ func Layout(w io.Writer, l request.Layout) error {
 	default:
 		lines = append(lines, "", "no change is in flight")
 	}
+	for _, name := range l.Left {
+		lines = append(lines, name+" has left and may be switched off")
+	}
 	if len(l.Staged) > 0 {
 		lines = append(append(lines, "", "staged:"), stepLines(l.Staged)...)
 	}
@@ -45,33 +48,6 @@ func Layout(w io.Writer, l request.Layout) error {
 		return err
 	}
 	return change(w, l.Change)
-}
-
-// change writes how far a change is.
-func change(w io.Writer, c *request.ChangeStatus) error {
-	rows := [][]string{{"NAME", "DONE", "OF", "MOVED", "OF"}}
-	for _, n := range c.Nodes {
-		rows = append(rows, []string{n.Name, fmt.Sprint(n.Done), fmt.Sprint(n.Partitions), request.Size(n.Moved).String(), orUnknown(n.Bytes)})
-	}
-	if _, err := fmt.Fprintf(w, "\n%d of %d partitions done\n", c.Phases[ring.PhaseSteady], c.Partitions); err != nil {
-		return err
-	}
-	if err := Table(w, rows); err != nil {
-		return err
-	}
-	var lines []string
-	if c.Paused {
-		lines = append(lines, "paused: henge layout resume goes on")
-	}
-	for _, why := range c.Waiting {
-		lines = append(lines, "waits: "+why)
-	}
-	for _, n := range c.Nodes {
-		if n.Going == ring.Leaves {
-			lines = append(lines, "do not switch off "+n.Name+" yet")
-		}
-	}
-	return writeLines(w, lines)
 }
 
 // Plan writes what staged steps would do.

@@ -30,14 +30,17 @@ func plan() request.Plan {
 
 func layout() request.Layout {
 	return request.Layout{
-		Document: ring.Name{Version: 3}, Partitions: 2, Replicas: [][]int{{0, 1}, {1, 7}}, Staged: steps()[:1],
+		Document: ring.Name{Version: 3}, Partitions: 2, Replicas: [][]int{{0, 1}, {1, 7}}, Staged: steps()[:1], Left: []string{"n0"},
 		Nodes: []request.LayoutNode{{ID: 1, Name: "n1", HTTP: "127.0.0.1:7420", Up: true}, {ID: 2, Name: "n2"}},
 		Change: &request.ChangeStatus{
 			Applied: 2, Steps: steps()[1:], Paused: true, Partitions: 2, Phases: map[ring.Phase]int{ring.PhaseSteady: 1, ring.PhaseCopy: 1},
 			Nodes: []request.ChangeNode{
-				{ID: 1, Name: "n1", Going: ring.Leaves, Partitions: 2, Done: 1}, {ID: 5, Name: "n5", Partitions: 2, Done: 1, Bytes: 2048, Moved: 1024},
+				{ID: 1, Name: "n1", Going: ring.Leaves, Partitions: 2, Done: 1, Holds: 1, Leftovers: 7, Sent: 300},
+				{ID: 2, Name: "n2", Going: ring.Leaves, Silent: true, Partitions: 2},
+				{ID: 3, Name: "n3", Going: ring.Leaves, Partitions: 2, Done: 2},
+				{ID: 5, Name: "n5", Partitions: 2, Done: 1, Bytes: 2048, Moved: 1024, Rate: 512, Left: 2 * time.Second},
 			},
-			Waiting: []string{"n2 is away"},
+			Waiting: []string{"n2 has not answered for 9s, and the change waits for it"},
 		},
 	}
 }
