@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -34,7 +35,8 @@ type testNode struct {
 	host  string
 	store *storage.Store
 	agent *agree.Agent
-	alone bool // it pulls no documents
+	alone bool          // it pulls no documents
+	free  atomic.Uint64 // bytes on its disk, of which it refuses puts below diskMark
 }
 
 // Peers, Subscribe, Announce and Close make a cluster a Membership that never changes.
@@ -45,6 +47,8 @@ func (c *cluster) Close() error       { return nil }
 
 var _ Membership = (*cluster)(nil)
 
+const diskMark = 1 << 30
+
 // inCluster runs f over size nodes that all hold document 1, with N = 3.
 func inCluster(t *testing.T, size int, f func(t *testing.T, c *cluster)) {
 	t.Helper()
@@ -53,8 +57,10 @@ func inCluster(t *testing.T, size int, f func(t *testing.T, c *cluster)) {
 		first := ring.FirstOptions{Cluster: strings.Repeat("a", 32), Secret: make([]byte, 32), Partitions: 8, Replicas: 3}
 		for i := range size {
 			n := &testNode{host: fmt.Sprintf("n%d", i)}
+			n.free.Store(1 << 40)
 			var err error
-			if n.store, err = storage.Open("store", storage.Options{FS: vfs.NewMem()}); err != nil {
+			space := func(string) (free, total uint64, err error) { return n.free.Load(), 1 << 40, nil }
+			if n.store, err = storage.Open("store", storage.Options{FS: vfs.NewMem(), Space: space, LowWater: diskMark}); err != nil {
 				t.Fatal(err)
 			}
 			c.nodes = append(c.nodes, n)

@@ -34,9 +34,13 @@ func (c *Coordinator) Unstage(ctx context.Context) error {
 }
 
 // Apply begins the change that the plan of this hash told. It fails with
-// request.ErrStalePlan when what is staged has another plan by now, and with
-// request.ErrChanging while a change is in flight.
+// request.ErrStalePlan when what is staged has another plan by now, with
+// request.ErrChanging while a change is in flight, and with request.ErrUnsafe where a
+// node's disk has no room for what it would take in.
 func (c *Coordinator) Apply(ctx context.Context, hash string) error {
+	if plan, err := c.Plan(ctx); err == nil && plan.Hash == hash && len(plan.Refusals) > 0 {
+		return fmt.Errorf("%w: %s", request.ErrUnsafe, strings.Join(plan.Refusals, "; "))
+	}
 	return c.editLayout(ctx, "apply", func(d *ring.Document) (*ring.Document, error) { return d.Apply(hash) })
 }
 

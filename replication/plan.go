@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/replication/transfer"
 	"github.com/hengedb/henge/ring"
 )
 
@@ -15,8 +16,8 @@ import (
 const DefaultTransferMiBps = 64
 
 // Plan tells what the staged steps would do. Bytes are what this node knows of its own
-// partitions, and as much on the average of those that it does not hold. It fails with
-// request.ErrUnsafe when nothing is staged or the steps do not fit, and with
+// partitions, and as much on the average of those that it does not hold; the room on the
+// disks is what the nodes say themselves. It fails with request.ErrUnsafe when nothing is staged or the steps do not fit, and with
 // request.ErrChanging while a change is in flight.
 func (c *Coordinator) Plan(ctx context.Context) (request.Plan, error) {
 	doc := c.agent.Document()
@@ -33,6 +34,13 @@ func (c *Coordinator) Plan(ctx context.Context) (request.Plan, error) {
 	}
 	p := planning{c: c, doc: doc, staged: staged, nodes: make(map[ring.NodeID]*request.PlanNode)}
 	p.size = c.partitionBytes(doc)
+	var ids []ring.NodeID
+	for _, m := range staged.Members {
+		if m.Going != ring.Expelled {
+			ids = append(ids, m.ID)
+		}
+	}
+	p.reports = c.transfer.Glances(ctx, ids)
 	return p.tell(), nil
 }
 
@@ -43,6 +51,8 @@ type planning struct {
 	staged *ring.Plan
 	nodes  map[ring.NodeID]*request.PlanNode
 	size   []int64 // bytes, by partition
+
+	reports map[ring.NodeID]*transfer.Report // of those that answer
 }
 
 func (p *planning) tell() request.Plan {
@@ -57,6 +67,9 @@ func (p *planning) tell() request.Plan {
 	var slowest int64
 	for _, m := range p.staged.Members {
 		n := p.nodes[m.ID]
+		if refusal := p.room(n); refusal != "" {
+			plan.Refusals = append(plan.Refusals, refusal)
+		}
 		plan.Nodes = append(plan.Nodes, *n)
 		slowest = max(slowest, n.BytesIn, n.BytesOut)
 	}
@@ -126,6 +139,23 @@ func (p *planning) source(before []ring.NodeID) *request.PlanNode {
 	return nil
 }
 
+// room enters how much is free on a node's disk, and says why that is too little for
+// what the node takes in: it would refuse puts before it had all. What it hands over is
+// no help, for that goes last.
+func (p *planning) room(n *request.PlanNode) string {
+	r := p.reports[n.ID]
+	if r == nil || !r.Space.Known {
+		return ""
+	}
+	n.Free, n.Mark = r.Space.Free, r.Space.Mark
+	lacks := n.BytesIn + n.Mark - n.Free
+	if n.Gains == 0 || lacks <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s lacks %s: it would take in about %s, has %s free, and refuses puts below %s",
+		n.Name, request.Size(lacks), request.Size(n.BytesIn), request.Size(n.Free), request.Size(n.Mark))
+}
+
 // balanceOf tells how far members are from their share by weight.
 func balanceOf(members []ring.Member, nodes map[ring.NodeID]*request.PlanNode, held func(*request.PlanNode) int) request.Balance {
 	weight, total := 0, 0
@@ -163,6 +193,15 @@ func (p *planning) warnings(plan request.Plan) []string {
 			tell("%s answers: what only it holds is lost to the cluster; let it leave instead", m.Name)
 		case m.Going == ring.Expelled:
 			tell("%s is refused for ever; of the hints it may keep nothing is known", m.Name)
+		}
+	}
+	for _, n := range plan.Nodes {
+		switch r := p.reports[n.ID]; {
+		case n.Gains == 0:
+		case r == nil:
+			tell("%s does not answer: whether its disk has room for %s is not known", n.Name, request.Size(n.BytesIn))
+		case !r.Space.Known:
+			tell("%s cannot tell whether its disk has room for %s", n.Name, request.Size(n.BytesIn))
 		}
 	}
 	after := len(staying(p.staged.Members))

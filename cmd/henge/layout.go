@@ -166,6 +166,9 @@ func (a *app) layoutDo(ctx context.Context, f *applyFlags) error {
 			return err
 		}
 	}
+	if hash == plan.Hash && len(plan.Refusals) > 0 {
+		return fmt.Errorf("layout apply: %w: %s", request.ErrUnsafe, strings.Join(plan.Refusals, "; "))
+	}
 	if !f.yes {
 		if err := a.agree("apply this plan?"); err != nil {
 			return err

@@ -23,6 +23,7 @@ type changing struct {
 	asked  []string   // method, path and body
 	looks  int        // that still find a change in flight
 	refuse error      // of what would change anything
+	full   []string   // why the plan cannot be
 }
 
 func (c *changing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +42,7 @@ func (c *changing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var document any
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/plan"):
-		document = request.Plan{Hash: "h1", Moves: 7, LowestReplicas: 2, Steps: replacing(), Nodes: []request.PlanNode{
+		document = request.Plan{Hash: "h1", Moves: 7, LowestReplicas: 2, Steps: replacing(), Refusals: c.full, Nodes: []request.PlanNode{
 			{ID: 1, Name: "n1", Before: 8, Loses: 8, Going: ring.Leaves}, {ID: 4, Name: "n4", After: 8, Gains: 8},
 		}}
 	case strings.HasSuffix(r.URL.Path, "/layout"):
@@ -113,6 +114,18 @@ func TestApplyAsksBeforeItBegins(t *testing.T) {
 		}
 		want(t, "what is asked", r.out+r.err, "plan h1", "7 partition replicas", "[y/N]")
 	}
+}
+
+// A plan that cannot be is not asked about.
+func TestAPlanThatIsRefusedIsNotApplied(t *testing.T) {
+	c := &changing{full: []string{"n4 lacks 2.1 GiB"}}
+	s := change(t, c)
+	r := s.with("y\n", "layout", "apply")
+	if r.code != exit.Conflict || len(c.asked) > 0 || strings.Contains(r.err, "[y/N]") {
+		t.Errorf("exit code %d, asked %v: %s", r.code, c.asked, r.err)
+	}
+	want(t, "the plan", r.out+r.err, "REFUSED: n4 lacks 2.1 GiB", "promised")
+	s.sh(exit.Conflict, "layout", "apply", "--yes", "--output", "json")
 }
 
 func TestForceAsksForTheCluster(t *testing.T) {

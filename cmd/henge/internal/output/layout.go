@@ -78,6 +78,9 @@ func Plan(w io.Writer, p request.Plan) error {
 	for _, text := range p.Warnings {
 		lines = append(lines, "WARNING: "+text)
 	}
+	for _, text := range p.Refusals {
+		lines = append(lines, "REFUSED: "+text)
+	}
 	return writeLines(w, lines)
 }
 

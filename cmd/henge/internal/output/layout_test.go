@@ -18,7 +18,7 @@ func plan() request.Plan {
 	return request.Plan{
 		Hash: "5f2c", Document: ring.Name{Version: 3}, Steps: steps(), Partitions: 60, Moves: 64, Bytes: 3 << 30, Time: 95*time.Second + 1,
 		Before: request.Balance{}, After: request.Balance{Low: -0.5, High: 0.25}, LowestReplicas: 2, LowestZones: 2,
-		Warnings: []string{"n1 was last known to keep 3 hints"},
+		Warnings: []string{"n1 was last known to keep 3 hints"}, Refusals: []string{"n4 lacks 2.1 GiB"},
 		Nodes: []request.PlanNode{
 			{ID: 1, Name: "n1", Zone: "z1", Weight: 100, Going: ring.Expelled, Before: 64, Loses: 64},
 			{ID: 2, Name: "n2", Weight: 100, Before: 64, After: 60, Loses: 4, BytesOut: 200, Free: 5 << 40},
