@@ -72,8 +72,11 @@ func TestAChangeWithoutAMajorityWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, n := range l.Members() {
-			if n.Process().Layout().Change == nil {
+			change := n.Process().LayoutProgress(ctx).Change
+			if change == nil {
 				t.Errorf("%s: the change is over, with 2 of 4 voters on each side", n.name)
+			} else if len(change.Waiting) == 0 || change.Waiting[0] != "waiting for a majority of voters: 2 of 4 answer" {
+				t.Errorf("%s: the change waits for %q", n.name, change.Waiting)
 			}
 		}
 		if err := l.Recover(ctx); err != nil {
