@@ -2,6 +2,8 @@ package henge
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hengedb/henge/ring"
 )
 
 // collector shows a node's counters to Prometheus when it asks; nothing is counted
@@ -26,6 +28,25 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("henge_"+m.name, m.help, nil, nil), m.kind, m.read(c.n))
 	}
 	c.collectMembers(out)
+	c.collectPhases(out)
+}
+
+// collectPhases shows how far a layout change is. Without one all partitions are steady.
+func (c collector) collectPhases(out chan<- prometheus.Metric) {
+	desc := prometheus.NewDesc("henge_change_partitions", "Partitions by their phase of the layout change in flight.", []string{"phase"}, nil)
+	doc := c.n.agent.Document()
+	if doc == nil {
+		return
+	}
+	held := make(map[ring.Phase]int)
+	for _, e := range doc.Layout {
+		held[e.Phase]++
+	}
+	for phase, name := range map[ring.Phase]string{
+		ring.PhaseSteady: "steady", ring.PhaseWait: "wait", ring.PhaseCopy: "copy", ring.PhaseSwitch: "switch", ring.PhaseDrop: "drop",
+	} {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(held[phase]), name)
+	}
 }
 
 // collectMembers shows who is up as seen from here, and what is owed to whom.

@@ -1,0 +1,34 @@
+package henge_test
+
+import (
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hengedb/henge"
+	"github.com/hengedb/henge/ring"
+)
+
+func TestPhasesAreMeasured(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	node := open(t, "node", henge.Options{Partitions: 8, Registry: registry, Seams: henge.Seams{FS: vfs.NewMem()}})
+	if err := node.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	phases := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "henge_change_partitions" {
+				phases[m.GetLabel()[0].GetValue()] = m.GetGauge().GetValue()
+			}
+		}
+	}
+	if len(phases) != 5 || phases["steady"] != 8 || phases[string(ring.PhaseCopy)] != 0 {
+		t.Errorf("partitions by phase: %v", phases)
+	}
+}
