@@ -133,7 +133,7 @@ func (s *scripted) Scan(_ context.Context, bucket string, o request.ScanOptions)
 }
 
 func (s *scripted) Explain(_ context.Context, bucket, key string) (request.Explanation, error) {
-	return request.Explanation{Bucket: bucket, Key: key}, s.err
+	return request.Explanation{Bucket: bucket, Key: key, Phase: ring.PhaseCopy, Next: []ring.NodeID{2}, Former: []ring.NodeID{1}}, s.err
 }
 
 func (s *scripted) Status(context.Context) request.Status {

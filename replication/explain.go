@@ -24,7 +24,8 @@ type inspection struct {
 
 // Explain tells why a key is what it is: who should hold it, who does, in which
 // versions, which hints wait, and what reads of 1 to N replicas would find now. It
-// asks every replica and every fallback that answers.
+// asks every replica, those of the sets before and after a change too, and every
+// fallback that answers.
 func (c *Coordinator) Explain(ctx context.Context, bucket, key string) (request.Explanation, error) {
 	release, err := c.admit(ctx)
 	if err != nil {
@@ -43,8 +44,16 @@ func (c *Coordinator) Explain(ctx context.Context, bucket, key string) (request.
 		Bucket: bucket, Key: key, Position: fmt.Sprintf("%016x", uint64(position)),
 		Partition: q.place.partition, Segment: position.Segment(doc.Partitions), Document: doc.Name(),
 	}
+	entry := doc.Entry(q.place.partition)
+	e.Phase, e.Next, e.Former = entry.Phase, slices.Clone(entry.Next), slices.Clone(entry.Former)
+	q.place.second = entry.Second()
 	nodes := slices.AppendSeq(slices.Clone(q.place.replicas), doc.Fallbacks(q.place.partition))
 	nodes = nodes[:min(len(nodes), len(q.place.replicas)+maxFallbacks(len(q.place.replicas)))]
+	for _, id := range slices.Concat(entry.Next, entry.Former) {
+		if !slices.Contains(nodes, id) {
+			nodes = append(nodes, id)
+		}
+	}
 	for _, id := range nodes {
 		m, _ := doc.Member(id)
 		e.Preference = append(e.Preference, request.PreferenceNode{

@@ -63,7 +63,10 @@ type Explanation struct {
 	Partition  ring.Partition   `json:"partition"`
 	Segment    ring.Segment     `json:"segment"`
 	Document   ring.Name        `json:"document"`
-	Preference []PreferenceNode `json:"preference"`
+	Phase      ring.Phase       `json:"phase,omitempty"`  // of the partition, in a layout change
+	Next       []ring.NodeID    `json:"next,omitempty"`   // who will serve it
+	Former     []ring.NodeID    `json:"former,omitempty"` // who served it and has not handed over
+	Preference []PreferenceNode `json:"preference"`       // then those in next and former who do not serve
 	Replicas   []ReplicaState   `json:"replicas"`
 	Answers    []WouldAnswer    `json:"answers"` // r = 1, 2, ... N
 }

@@ -3,6 +3,7 @@ package output
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,11 @@ func Explanation(w io.Writer, e request.Explanation) error {
 	if _, err := fmt.Fprintf(w, "%s in %s: position %s, partition %d, segment %d, document %s\n",
 		Key(e.Key), e.Bucket, e.Position, e.Partition, e.Segment, e.Document); err != nil {
 		return err
+	}
+	if e.Phase != ring.PhaseSteady {
+		if _, err := fmt.Fprintf(w, "the partition is in phase %s of a layout change\n", e.Phase); err != nil {
+			return err
+		}
 	}
 	for _, part := range []struct {
 		title string
@@ -36,11 +42,24 @@ func Explanation(w io.Writer, e request.Explanation) error {
 }
 
 func preference(e request.Explanation) [][]string {
-	rows := [][]string{{"#", "NAME", "ZONE", "WEIGHT", "ROLE", "HEALTH", "ID"}}
+	rows := [][]string{{"#", "NAME", "ZONE", "WEIGHT", "ROLE", "HEALTH", "ID", ""}}
 	for i, n := range e.Preference {
-		rows = append(rows, []string{fmt.Sprint(i + 1), n.Name, orDash(n.Zone), fmt.Sprint(n.Weight), string(n.Role), n.Health, n.Node.String()})
+		rows = append(rows, []string{fmt.Sprint(i + 1), n.Name, orDash(n.Zone), fmt.Sprint(n.Weight), string(n.Role), n.Health, n.Node.String(), moves(e, n)})
 	}
 	return rows
+}
+
+// moves says what becomes of a node's part in a layout change.
+func moves(e request.Explanation, n request.PreferenceNode) string {
+	switch {
+	case slices.Contains(e.Next, n.Node):
+		return "will serve"
+	case slices.Contains(e.Former, n.Node):
+		return "served before"
+	case len(e.Next) > 0 && n.Role == request.Primary:
+		return "until the change"
+	}
+	return ""
 }
 
 func held(e request.Explanation) [][]string {

@@ -70,6 +70,7 @@ func explanation() request.Explanation {
 	sibling := request.SiblingState{Dot: "a1:3", Stamp: "1", Modified: stamp, Size: 5, Shown: true}
 	return request.Explanation{
 		Bucket: "default", Key: "stone", Position: "00ff00ff00ff00ff", Partition: 7, Segment: 9, Document: ring.Name{Version: 3},
+		Phase: ring.PhaseCopy, Next: []ring.NodeID{1, 3},
 		Preference: []request.PreferenceNode{
 			{Node: 1, Name: "n1", Zone: "z1", Weight: 100, Role: request.Primary, Health: "up"},
 			{Node: 2, Name: "n2", Zone: "z2", Weight: 250, Role: request.Primary, Health: "down"},
