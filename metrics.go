@@ -1,8 +1,11 @@
 package henge
 
 import (
+	"cmp"
+
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/ring"
 )
 
@@ -42,9 +45,8 @@ func (c collector) collectPhases(out chan<- prometheus.Metric) {
 	for _, e := range doc.Layout {
 		held[e.Phase]++
 	}
-	for phase, name := range map[ring.Phase]string{
-		ring.PhaseSteady: "steady", ring.PhaseWait: "wait", ring.PhaseCopy: "copy", ring.PhaseSwitch: "switch", ring.PhaseDrop: "drop",
-	} {
+	for _, phase := range request.Phases() {
+		name := cmp.Or(string(phase), "steady")
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(held[phase]), name)
 	}
 }

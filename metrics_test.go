@@ -28,7 +28,7 @@ func TestPhasesAreMeasured(t *testing.T) {
 			}
 		}
 	}
-	if len(phases) != 5 || phases["steady"] != 8 || phases[string(ring.PhaseCopy)] != 0 {
+	if len(phases) != 6 || phases["steady"] != 8 || phases[string(ring.PhaseCopy)] != 0 {
 		t.Errorf("partitions by phase: %v", phases)
 	}
 }

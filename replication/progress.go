@@ -105,10 +105,10 @@ func partsOf(doc *ring.Document) map[ring.NodeID]part {
 		}
 		switch e.Phase {
 		case ring.PhaseWait, ring.PhaseCopy:
-			if !doc.Change.Reverting { // then nothing is copied: who took it hands it back
-				count(transfer.Copiers(e), nil, 1, 0, 0)
-			}
+			count(transfer.Copiers(e), nil, 1, 0, 0)
 			count(e.Serving, e.Next, 0, 1, 0)
+		case ring.PhaseBack: // who served meanwhile hands it back
+			count(e.Next, e.Serving, 0, 1, 0)
 		case ring.PhaseSwitch, ring.PhaseDrop:
 			count(e.Former, e.Serving, 0, 1, 0)
 			count(e.Serving, nil, 0, 0, 1)

@@ -13,6 +13,10 @@ import (
 // reasonMost bounds what is told of another node's reason, in bytes.
 const reasonMost = 300
 
+// amendAfter is how long a node is silent before the way out is told: a restart is no
+// reason to expel it.
+const amendAfter = time.Minute
+
 // waiting says what the change waits for, one sentence each; nothing where it goes on.
 func (v *changeView) waiting() []string {
 	var told []string
@@ -63,11 +67,12 @@ func (v *changeView) withoutMajority() int {
 			old = e.Serving
 		case ring.PhaseSwitch:
 			old = e.Former
+		case ring.PhaseBack:
+			old = e.Next
 		case ring.PhaseSteady, ring.PhaseWait, ring.PhaseDrop:
-			continue
 		}
-		silent := len(slices.DeleteFunc(slices.Clone(old), func(id ring.NodeID) bool { return v.reports[id] != nil }))
-		if 2*(len(old)-silent) <= len(old) {
+		answer := len(slices.DeleteFunc(slices.Clone(old), func(id ring.NodeID) bool { return v.reports[id] == nil }))
+		if answer < v.doc.MajorityOf(old) {
 			n++
 		}
 	}
@@ -104,11 +109,18 @@ func (v *changeView) silence(m ring.Member) string {
 	if away := v.c.health.Node(m.ID).Since; !away.IsZero() && (since.IsZero() || away.Before(since)) {
 		since = away
 	}
-	if d := v.c.clock.Now().Sub(since).Round(time.Second); !since.IsZero() && d > time.Second {
+	d := time.Duration(0)
+	if !since.IsZero() {
+		d = v.c.clock.Now().Sub(since).Round(time.Second)
+	}
+	if d > time.Second {
 		how = fmt.Sprintf("has not answered for %s", d)
 	}
 	if p := v.parts[m.ID]; p.take+p.give > 0 || m.Going == ring.Leaves {
 		how += ", and the change waits for it"
+		if d > amendAfter {
+			how += ": if it is gone for ever, henge layout amend " + m.Name
+		}
 	}
 	return how
 }

@@ -125,6 +125,10 @@ func TestAChangeTellsWhatItWaitsFor(t *testing.T) {
 		if !says(change.Waiting, "n3 has not answered for 1", "the change waits for it") {
 			t.Errorf("the newcomer is silent: %q", change.Waiting)
 		}
+		time.Sleep(time.Minute)
+		if change, _ = c.progress(c.nodes[0]); !says(change.Waiting, "n3", "waits for it: if it is gone for ever, henge layout amend n3") {
+			t.Errorf("the newcomer is silent for long: %q", change.Waiting)
+		}
 		c.mend(c.nodes[0], c.nodes[1:]...)
 		for _, n := range c.nodes[:2] {
 			n.LayoutProgress(t.Context()) // no gossip tells who has not heard of it
@@ -176,6 +180,7 @@ func TestWhatHoldsANodeUpIsToldInWords(t *testing.T) {
 			}
 		}
 		doc.Layout[0].Phase, doc.Layout[1].Phase, doc.Layout[1].Former = ring.PhaseCopy, ring.PhaseSwitch, doc.Layout[1].Serving
+		doc.Layout[3].Phase, doc.Layout[3].Next = ring.PhaseBack, doc.Layout[3].Serving
 		reports := full()
 		reports[b].Hints = 5
 		doc.Layout[2].Phase, doc.Layout[2].Changed, doc.Layout[2].Former, doc.Layout[2].Serving = ring.PhaseDrop, 2, []ring.NodeID{b}, []ring.NodeID{a, d}
@@ -184,7 +189,7 @@ func TestWhatHoldsANodeUpIsToldInWords(t *testing.T) {
 		}
 		delete(reports, a)
 		delete(reports, d)
-		if got := viewOf(doc, reports, c.nodes[0]).waiting(); !says(got, "majority of the old replicas of 2 partitions") {
+		if got := viewOf(doc, reports, c.nodes[0]).waiting(); !says(got, "majority of the old replicas of 3 partitions") {
 			t.Errorf("two of three replicas are silent: %q", got)
 		}
 	})
@@ -222,9 +227,9 @@ func TestANodesPartIsCountedFromTheDocumentAndItsWord(t *testing.T) {
 			t.Errorf("%s (-want +told):\n%s", name, diff)
 		}
 	}
-	doc.Change.Reverting = true
-	if got := partsOf(doc)[2]; got.take != 0 {
-		t.Errorf("a change that goes back has %+v copied", got)
+	doc.Layout[2].Phase, doc.Change.Reverting = ring.PhaseBack, true // who served meanwhile hands back
+	if got := partsOf(doc); got[2] != (part{take: 1, give: 1, serves: 2}) || got[1] != (part{give: 2}) {
+		t.Errorf("a change that goes back: %+v", got)
 	}
 }
 

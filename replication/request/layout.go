@@ -72,6 +72,12 @@ type ChangeStatus struct {
 	Waiting    []string           `json:"waiting,omitempty"`   // what holds it up, in words
 }
 
+// Phases lists the phases of a partition in a change as they come; in the last, steady,
+// it is done.
+func Phases() []ring.Phase {
+	return []ring.Phase{ring.PhaseWait, ring.PhaseCopy, ring.PhaseSwitch, ring.PhaseBack, ring.PhaseDrop, ring.PhaseSteady}
+}
+
 // ChangeNode is one node's part in a change that is under way. What it did is known
 // only of a node that answers, and from its last start on.
 type ChangeNode struct {

@@ -23,6 +23,9 @@
 //	│ sum, 4 B │ n|JSON │ n|bucket │ n|key │ digest 16 B │ n|object │ …
 //	└──────────┴────────┴────────────────────────────────────────────┘
 //
+// Two messages ask how far a node is. A report is a proof, given after a sync: the
+// driver's next step rests on it. A glance is for people, and waits for nothing.
+//
 // A piece is 512 keys or 256 KiB, a larger object alone. The place behind the last
 // piece is saved beside the objects, behind them in the log, so that a restart goes on
 // from there. What a node sends and takes passes a bucket of tokens each.

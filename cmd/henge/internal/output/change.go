@@ -46,17 +46,14 @@ func change(w io.Writer, c *request.ChangeStatus) error {
 // ChangeText words how far a change is, in one line.
 func ChangeText(c *request.ChangeStatus) string {
 	parts := []string{fmt.Sprintf("%d of %d partitions done", c.Phases[ring.PhaseSteady], c.Partitions)}
-	for _, phase := range []ring.Phase{ring.PhaseWait, ring.PhaseCopy, ring.PhaseSwitch, ring.PhaseDrop} {
-		if n := c.Phases[phase]; n > 0 {
+	for _, phase := range request.Phases() {
+		if n := c.Phases[phase]; n > 0 && phase != ring.PhaseSteady {
 			parts = append(parts, fmt.Sprintf("%d in %s", n, phase))
 		}
 	}
 	text := strings.Join(parts, ", ")
 	if c.Reverting {
 		text += "; it goes back"
-	}
-	if c.Paused {
-		text += "; paused"
 	}
 	return text
 }
