@@ -130,7 +130,8 @@ func TestAChangeTellsWhatItWaitsFor(t *testing.T) {
 			t.Errorf("the newcomer is silent for long: %q", change.Waiting)
 		}
 		c.mend(c.nodes[0], c.nodes[1:]...)
-		for _, n := range c.nodes[:2] {
+		time.Sleep(time.Minute) // they are probed, and found
+		for _, n := range c.nodes {
 			n.LayoutProgress(t.Context()) // no gossip tells who has not heard of it
 		}
 		time.Sleep(time.Minute)
