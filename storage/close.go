@@ -37,6 +37,11 @@ func (s *Store) release() error {
 	if s.db != nil {
 		ended = s.releasePebble(&errs)
 	}
+	if ended {
+		s.committers.Close()
+	} else {
+		s.committers.Dismiss()
+	}
 	if s.cache != nil && ended {
 		s.cache.Unref()
 	}

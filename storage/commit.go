@@ -43,17 +43,20 @@ func (c *Commit) Wait(ctx context.Context) error {
 	return c.syncErr
 }
 
-// start applies b on a goroutine of its own, since Pebble holds up a writer for
+// idleCommitters is how many goroutines of a store wait for a commit.
+const idleCommitters = 64
+
+// start applies b on a goroutine beside the caller's, since Pebble holds up a writer for
 // as long as the disk holds up Pebble, and lets no one take it back. The goroutine owns
 // the lock of segment from now on, runs after while it still has it, and ends
 // when the disk has synced b. The caller is inside the gate.
 func (s *Store) start(b *pebble.Batch, release func(), after func()) *Commit {
 	c := &Commit{store: s, applied: make(chan struct{}), synced: make(chan struct{})}
 	s.gate.again()
-	go func() {
+	s.committers.Go(func() {
 		defer s.gate.leave()
 		c.run(b, release, after)
-	}()
+	})
 	return c
 }
 

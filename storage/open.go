@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage/crew"
 )
 
 // Open opens the store in dir, or makes one there. It fails with ErrLocked when
@@ -22,7 +23,7 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		dir: dir, options: o,
-		gate: newGate(), fault: newFault(), limit: newLimit(o.Clock), locks: newSegmentLocks(), hints: newHintTable(),
+		gate: newGate(), committers: crew.Crew{Idle: idleCommitters}, fault: newFault(), limit: newLimit(o.Clock), locks: newSegmentLocks(), hints: newHintTable(),
 		hintActors: &hintActors{order: list.New(), byKey: map[Key]*list.Element{}},
 		drift:      drift{base: o.Clock.Now()}, binding: make(chan struct{}, 1),
 		dropping: make(chan struct{}, 1),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage/clock"
+	"github.com/hengedb/henge/storage/crew"
 )
 
 // Store keeps what one node holds: objects, hints for others, and a few records.
@@ -35,6 +36,7 @@ type Store struct {
 
 	nodeID     ring.NodeID
 	locks      *segmentLocks
+	committers crew.Crew
 	barriers   barriers
 	hints      *hintTable
 	hintActors *hintActors

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage/clock"
+	"github.com/hengedb/henge/storage/crew"
 )
 
 // Mode says on which goroutine a handler runs.
@@ -130,18 +131,22 @@ func (e *Endpoint) serve(w *wire, hello Hello) {
 		w.end(ErrClosed)
 	}
 	ctx, cancel := context.WithCancel(e.life)
-	s := &server{e: e, w: w, ctx: ctx, peer: Peer{hello.Node, hello.Nonce}, slots: make(chan struct{}, e.o.MaxAtWork)}
+	s := &server{e: e, w: w, ctx: ctx, peer: Peer{hello.Node, hello.Nonce}, slots: make(chan struct{}, e.o.MaxAtWork), crew: crew.Crew{Idle: idleHandlers}}
 	s.tasks.Go(w.write)
 	err := s.read()
 	e.judge(err, "calls", w.conn.RemoteAddr().String())
 	w.end(err)
 	cancel()
+	s.crew.Close()
 	s.tasks.Wait()
 	w.forget()
 	e.mu.Lock()
 	delete(e.served, w)
 	e.mu.Unlock()
 }
+
+// idleHandlers is how many goroutines of a connection wait for a call.
+const idleHandlers = 8
 
 // server is one connection's serving side.
 type server struct {
@@ -151,6 +156,7 @@ type server struct {
 	peer  Peer
 	slots chan struct{}
 	tasks sync.WaitGroup
+	crew  crew.Crew
 }
 
 func (s *server) read() error {
@@ -185,7 +191,7 @@ func (s *server) spawn(h Handler, f frame) {
 		s.answer(f.id, nil, overload{})
 		return
 	}
-	s.tasks.Go(func() {
+	s.crew.Go(func() {
 		defer func() { <-s.slots }()
 		ctx := s.ctx
 		if f.timeout > 0 {
