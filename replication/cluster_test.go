@@ -52,6 +52,12 @@ const diskMark = 1 << 30
 // inCluster runs f over size nodes that all hold document 1, with N = 3.
 func inCluster(t *testing.T, size int, f func(t *testing.T, c *cluster)) {
 	t.Helper()
+	inClusterOver(t, size, func(int) vfs.FS { return vfs.NewMem() }, f)
+}
+
+// inClusterOver is inCluster over given disks.
+func inClusterOver(t *testing.T, size int, disk func(i int) vfs.FS, f func(t *testing.T, c *cluster)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{t: t, net: memnet.New()}
 		first := ring.FirstOptions{Cluster: strings.Repeat("a", 32), Secret: make([]byte, 32), Partitions: 8, Replicas: 3}
@@ -60,7 +66,7 @@ func inCluster(t *testing.T, size int, f func(t *testing.T, c *cluster)) {
 			n.free.Store(1 << 40)
 			var err error
 			space := func(string) (free, total uint64, err error) { return n.free.Load(), 1 << 40, nil }
-			if n.store, err = storage.Open("store", storage.Options{FS: vfs.NewMem(), Space: space, LowWater: diskMark}); err != nil {
+			if n.store, err = storage.Open("store", storage.Options{FS: disk(i), Space: space, LowWater: diskMark}); err != nil {
 				t.Fatal(err)
 			}
 			c.nodes = append(c.nodes, n)

@@ -24,7 +24,8 @@ type write struct {
 	options request.WriteOptions
 	seen    *causal.Seen   // by the read that it replaces; nil: what the coordinator holds
 	base    *causal.Object // what a delete's own read found: it is replaced too
-	// latest is when nobody mints it any more: the client has given up by then.
+	// latest is when nobody mints it any more: the client has given up by then. It is by
+	// the wall: the store's clock is seconds ahead of that where a node has just started.
 	latest  causal.Stamp
 	value   []byte
 	meta    []causal.Pair
@@ -112,12 +113,11 @@ func (c *Coordinator) apply(w *write, held *causal.Object, mint func(causal.Cont
 		m.object = held
 		return held, nil
 	}
-	now := c.store.Now()
-	if now > w.latest {
+	if causal.StampOf(c.clock.Now()) > w.latest {
 		return nil, fmt.Errorf("%w: the deadline passed before it was minted", request.ErrTimeout)
 	}
 	held = causal.Join(held, w.base)
-	live := held.Live(now.Time().UnixMilli())
+	live := held.Live(c.store.Now().Time().UnixMilli())
 	if err := w.precondition(live); err != nil {
 		return nil, err
 	}

@@ -2,9 +2,12 @@ package replication
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
@@ -143,6 +146,35 @@ func TestNobodyMintsAfterTheDeadline(t *testing.T) {
 				t.Errorf("%s holds %q", n.host, got)
 			}
 		}
+	})
+}
+
+// A start has the store's clock seconds ahead of the wall. Nodes that have all started a
+// moment ago, some of them twice, take what others hand to them all the same.
+func TestAWriteIsMintedByNodesThatHaveJustStarted(t *testing.T) {
+	twice := func(i int) vfs.FS {
+		fs := vfs.NewMem()
+		if i == 0 {
+			return fs
+		}
+		store, err := storage.Open("store", storage.Options{FS: fs})
+		if err == nil {
+			err = store.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fs
+	}
+	inClusterOver(t, 5, twice, func(t *testing.T, c *cluster) {
+		for i := range 20 {
+			key, primaries, _ := c.key(i)
+			if !slices.Contains(primaries, c.nodes[0]) {
+				c.nodes[0].mustPut(t, key, "v", request.WriteOptions{Strict: request.On})
+				return
+			}
+		}
+		t.Fatal("the first node is a replica of every key")
 	})
 }
 
