@@ -26,7 +26,6 @@ type bystanders struct {
 
 	mu     sync.Mutex
 	failed []string
-	held   []record // what was acknowledged
 }
 
 // beside is the bucket they write to.
@@ -68,11 +67,6 @@ func (b *bystanders) ask(t *testing.T, n *cluster.Node, method, key string, want
 	status, body, err := send(t, method, n, beside, key, value)
 	b.sent.Add(1)
 	if err == nil && status == want && (method == http.MethodPut || string(body) == key) {
-		if method == http.MethodPut {
-			b.mu.Lock()
-			b.held = append(b.held, record{key: key, line: value})
-			b.mu.Unlock()
-		}
 		return
 	}
 	// A server that closes an idle connection may meet a request on its way: that one was

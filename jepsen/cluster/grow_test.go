@@ -17,7 +17,8 @@ const changing = 3 * time.Minute
 
 // TestAClusterThatGrowsAndShrinksLosesNothing takes three nodes to five, four and three
 // and replaces one that died with its disk, under load: a newcomer and an old replica
-// are killed and started again while data moves.
+// are killed and started again while data moves. After each change the load rests, and
+// the disks of all members are read.
 func TestAClusterThatGrowsAndShrinksLosesNothing(t *testing.T) {
 	c := cluster.Run(t, cluster.Options{Binary: binary(t), Room: 3})
 	all := records(t)
@@ -26,13 +27,16 @@ func TestAClusterThatGrowsAndShrinksLosesNothing(t *testing.T) {
 	if s := im.finish(); s.Acknowledged != len(all) {
 		t.Fatalf("the import says %+v, want %d records acknowledged", s, len(all))
 	}
-	b := startBystanders(t, c.Nodes()[:2]...)
-	n3 := c.Nodes()[2]
+	n1, n2, n3 := c.Nodes()[0], c.Nodes()[1], c.Nodes()[2]
 	n4, n5, n6 := another(t, c), another(t, c), another(t, c)
+	load := startSessions(t, n1, n2, n3)
+	cluster.Eventually(t, patience, "sessions are at work", func() (bool, string) { return load.requests() > 1000, "too few requests" })
 
 	// 3 -> 5; a newcomer and an old replica die on the way. Slowly: there must be a way.
 	henge(t, c, "settings", "set", "transfer_mibps=1")
 	launch(t, n4, n5)
+	load.at("3 -> 5")
+	load.through(n1, n2)
 	henge(t, c, "layout", "stage", "add", "n4")
 	henge(t, c, "layout", "stage", "add", "n5")
 	henge(t, c, "layout", "apply", "--yes")
@@ -44,19 +48,30 @@ func TestAClusterThatGrowsAndShrinksLosesNothing(t *testing.T) {
 		return !strings.Contains(out, `"change"`), out
 	})
 	serves(t, n4, n5)
-	complete(t, all, append(c.Nodes(), n4, n5)...)
+	members := []*cluster.Node{n1, n2, n3, n4, n5}
+	load.still(func() { audit(t, "3 -> 5", members...) })
+	load.through(members...)
+	complete(t, all, members...)
 
 	// 5 -> 4 -> 3.
-	for _, n := range []*cluster.Node{n5, n4} {
+	for i, n := range []*cluster.Node{n5, n4} {
+		name := fmt.Sprintf("%d -> %d", 5-i, 4-i)
+		load.at(name)
+		members = members[:len(members)-1]
 		henge(t, c, "layout", "stage", "remove", n.Name)
 		henge(t, c, "layout", "apply", "--yes", "--wait")
+		load.through(members...)
 		if err := n.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
+		empty(t, n)
+		load.still(func() { audit(t, name, members...) })
 	}
-	complete(t, all, c.Nodes()...)
+	complete(t, all, members...)
 
 	// One dies with its disk, and another takes its place.
+	load.at("n3 for n6")
+	load.through(n1, n2)
 	if err := n3.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -67,13 +82,10 @@ func TestAClusterThatGrowsAndShrinksLosesNothing(t *testing.T) {
 	henge(t, c, "layout", "stage", "replace", "n3", "n6", "--expel")
 	henge(t, c, "layout", "apply", "--yes", "--wait")
 	serves(t, n6)
-	b.stop(t)
-	complete(t, all, c.Nodes()[0], c.Nodes()[1], n6)
-	for _, n := range []*cluster.Node{c.Nodes()[1], n6} {
-		if wrong := missing(t, n, beside, b.held); len(wrong) > 0 {
-			t.Errorf("through %s %d of %d writes beside are missing, such as %s", n.Name, len(wrong), len(b.held), wrong[0])
-		}
-	}
+	load.still(func() { audit(t, "n3 for n6", n1, n2, n6) })
+	load.through(n1, n2, n6)
+	load.stop()
+	complete(t, all, n1, n2, n6)
 }
 
 func another(t *testing.T, c *cluster.Cluster) *cluster.Node {
