@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/ring"
@@ -70,6 +71,34 @@ func TestAChangeIsStagedPlannedAndApplied(t *testing.T) {
 		}
 		if err := n.RevertChange(ctx); err != nil {
 			t.Errorf("revert: %v", err)
+		}
+	})
+}
+
+// Each command may reach another node: the second of two steps, staged through one of
+// them, is in the plan that another tells, though it has not heard of it yet.
+func TestAPlanHasWhatWasStagedElsewhere(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		ctx, n, other := t.Context(), c.nodes[0], c.nodes[1]
+		step := func(name string, weight int) []request.LayoutStep {
+			return []request.LayoutStep{{Verb: ring.VerbSet, Node: name, Weight: weight}}
+		}
+		if err := n.Stage(ctx, step("n0", 50)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		c.cut(n, other)
+		c.cut(c.nodes[2], other)
+		if err := n.Stage(ctx, step("n2", 50)); err != nil {
+			t.Fatal(err)
+		}
+		c.mend(n, other)
+		c.mend(c.nodes[2], other)
+		if staged := len(other.agent.Document().Staged); staged != 1 {
+			t.Fatalf("%s has heard of %d steps already", other.name, staged)
+		}
+		if plan, err := other.Plan(ctx); err != nil || len(plan.Steps) != 2 {
+			t.Errorf("the plan has %v, %v; want both steps", plan.Steps, err)
 		}
 	})
 }

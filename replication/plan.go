@@ -20,15 +20,12 @@ const DefaultTransferMiBps = 64
 // disks is what the nodes say themselves. It fails with request.ErrUnsafe when nothing is staged or the steps do not fit, and with
 // request.ErrChanging while a change is in flight.
 func (c *Coordinator) Plan(ctx context.Context) (request.Plan, error) {
-	doc := c.agent.Document()
-	if doc == nil {
+	if c.agent.Document() == nil {
 		return request.Plan{}, fmt.Errorf("%w: no document is held", request.ErrNotReady)
 	}
+	c.catchUpWithMembers(ctx) // a step may have been staged elsewhere a moment ago
+	doc := c.agent.Document()
 	staged, err := doc.Plan()
-	if err != nil && c.catchUpWithMembers(ctx) { // it was staged elsewhere a moment ago
-		doc = c.agent.Document()
-		staged, err = doc.Plan()
-	}
 	if err != nil {
 		return request.Plan{}, inWords(err)
 	}
