@@ -65,6 +65,13 @@ func (d *Document) SetsAside(other Name) bool {
 	return other != from && (other.Era != from.Era || other.Version >= from.Version)
 }
 
+// Forsaken reports whether a bucket of this generation was made by the losing side of the
+// last force: after the document that was forked from, and not by the side that forced.
+// Nobody has dropped it; it is not part of this document.
+func (d *Document) Forsaken(generation uint64) bool {
+	return d.Forced != nil && generation > d.Forced.From.Version && generation < d.Forced.From.Version+forcedAhead
+}
+
 // validateForced looks at whether a force can have led to this document.
 func (d *Document) validateForced() error {
 	f := d.Forced

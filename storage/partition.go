@@ -78,6 +78,9 @@ func (s *Store) swap(d *ring.Document) error {
 		l.states[i].Store(s.state(ring.Partition(i), d, l.states[i].Load()))
 	}
 	l.era, l.version = d.Era.Number, d.Version
+	if d.Forced != nil {
+		s.forced.Store(d)
+	}
 	s.layout.Store(l)
 	return nil
 }

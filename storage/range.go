@@ -8,7 +8,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/hengedb/henge/ring"
-	"github.com/hengedb/henge/storage/causal"
 )
 
 // RangePage reads the objects of partition p that come after a key, or all when it
@@ -29,7 +28,7 @@ func (s *Store) RangePage(ctx context.Context, p ring.Partition, after Key, reco
 	page = make([]Record, len(pairs))
 	for i, pair := range pairs {
 		page[i] = Record{Key: pair.key, Position: pair.pos}
-		page[i].Object, err = causal.Decode(pair.value)
+		page[i].Object, err = s.decodeObject(pair.key.Bucket, pair.value)
 		if err = s.scanError(pair, err); err != nil {
 			return nil, false, err
 		}

@@ -22,7 +22,7 @@ func (s *Store) Read(ctx context.Context, k Key) (*causal.Object, error) {
 	if err != nil || raw == nil {
 		return nil, err
 	}
-	o, err := causal.Decode(raw)
+	o, err := s.decodeObject(k.Bucket, raw)
 	if err != nil {
 		return nil, readError(k, s.corrupt(pos, k, err))
 	}
@@ -36,7 +36,7 @@ func (s *Store) ReadHint(ctx context.Context, k Key) (*Hint, error) {
 	if err != nil || raw == nil {
 		return nil, err
 	}
-	h, err := decodeHint(raw)
+	h, err := s.decodeHint(k.Bucket, raw)
 	if err != nil {
 		return nil, readError(k, s.corrupt(pos, k, err))
 	}

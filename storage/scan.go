@@ -69,7 +69,7 @@ func (s *Store) Scan(ctx context.Context, from ScanFrom, last ring.Position) ite
 			r := Record{Key: p.key, Position: p.pos}
 			err := p.err
 			if err == nil {
-				r.Object, err = causal.Decode(p.value)
+				r.Object, err = s.decodeObject(p.key.Bucket, p.value)
 				err = s.scanError(p, err)
 			}
 			if !yield(r, err) || err != nil {
@@ -91,7 +91,7 @@ func (s *Store) Hints(ctx context.Context, after *Key) iter.Seq2[HintRecord, err
 			r := HintRecord{Key: p.key, Position: p.pos}
 			err := p.err
 			if err == nil {
-				r.Hint, err = decodeHint(p.value)
+				r.Hint, err = s.decodeHint(p.key.Bucket, p.value)
 				err = s.scanError(p, err)
 			}
 			if !yield(r, err) || err != nil {

@@ -49,6 +49,7 @@ type Store struct {
 
 	layoutMu sync.Mutex // for swapping states; readers take none
 	layout   atomic.Pointer[layout]
+	forced   atomic.Pointer[ring.Document] // the installed document, when it was ever forced
 
 	randMu sync.Mutex
 	salt   uint64 // of this start

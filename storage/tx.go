@@ -111,7 +111,7 @@ func (t *Tx) readHint() {
 		t.err = err
 		return
 	}
-	h, err := decodeHint(raw)
+	h, err := t.store.decodeHint(t.key.Bucket, raw)
 	if err != nil {
 		t.err = t.store.corrupt(t.pos, t.key, err)
 		return

@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
-
-	"github.com/hengedb/henge/storage/causal"
 )
 
 // WriteKind says on whose behalf a key changes, which decides what a nearly full
@@ -111,7 +109,7 @@ func (t *Tx) readObject() error {
 		return err
 	}
 	t.objectBytes = len(raw)
-	t.object, err = causal.Decode(raw)
+	t.object, err = t.store.decodeObject(t.key.Bucket, raw)
 	if err != nil {
 		return t.store.corrupt(t.pos, t.key, err)
 	}

@@ -72,6 +72,15 @@ func joinSiblings(a, b *Object) []Sibling {
 	return out
 }
 
+// Renewed is the object as one of another generation of its bucket, with that one's
+// policy.
+func (o *Object) Renewed(p Policy, generation uint64) *Object {
+	renewed := *o
+	renewed.Policy, renewed.Generation = p, generation
+	renewed.keepHighest()
+	return &renewed
+}
+
 // keepHighest leaves an lww object the one sibling that outranks the others.
 func (o *Object) keepHighest() {
 	if o.Policy != LWW || len(o.Siblings) < 2 {
