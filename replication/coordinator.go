@@ -101,6 +101,7 @@ type Coordinator struct {
 
 	counters Counters
 	buckets  bucketMaker
+	forsaken forsaken
 	inFlight chan struct{} // a token for each client request at work
 	late     chan struct{} // a token for each piece of work behind an answer
 
@@ -151,6 +152,7 @@ func (c *Coordinator) Adopted(d *ring.Document) {
 	if err := c.store.Install(d); err != nil {
 		c.log.Error("document cannot be installed", slog.String("document", d.Name().String()), attrErr(err))
 	}
+	c.countForsaken(d)
 	c.health.Learn(d)
 	c.handoff.Kick()
 	c.transfer.Kick()

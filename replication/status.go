@@ -28,7 +28,7 @@ func (c *Coordinator) Status(context.Context) request.Status {
 		return s
 	}
 	s.Cluster, s.Document, s.Replicas, s.Parts = doc.Cluster, doc.Name(), doc.Replicas, doc.Partitions
-	s.Changing, s.Forced, s.Aside = doc.Change != nil, doc.Forced, c.agent.Aside()
+	s.Changing, s.Forced, s.Aside, s.Kept = doc.Change != nil, doc.Forced, c.agent.Aside(), c.forsaken.of(doc)
 	held := make(map[ring.NodeID]int, len(doc.Members))
 	for _, entry := range doc.Layout {
 		for _, id := range entry.Serving {

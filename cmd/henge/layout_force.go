@@ -16,7 +16,8 @@ import (
 // forceRisk is what a person must know before a force.
 const forceRisk = `This gives up members that are lost together with a majority, with no vote. It risks data:
 - what the lost decided or took, and nobody here has, is not in force any more; where they
-  come back, their decisions are set aside, and henge status lists them
+  come back, their decisions are set aside, and henge status lists them; what they stored
+  is merged with what is written here
 - if those named run somewhere and are forced there too, one side's writes are lost
 Be sure that they are gone for ever: a majority that is only away decides again by itself.`
 

@@ -19,11 +19,20 @@ type Status struct {
 	Alarms   []string       `json:"alarms,omitempty"`  // what a person must look at
 	Forced   *ring.Forced   `json:"forced,omitempty"`  // the last force on a lost majority
 	Aside    []string       `json:"aside,omitempty"`   // documents that the answering node gave up for a forced one, and keeps
+	Kept     []KeptBucket   `json:"kept,omitempty"`    // what the answering node stores of buckets that only the losing side of a force made
 	Replicas int            `json:"replicas"`          // N
 	Parts    int            `json:"partitions"`        // Q
 	Members  []MemberStatus `json:"members"`
 	Hints    HintStatus     `json:"hints"` // kept by the answering node
 	Buckets  []string       `json:"buckets"`
+}
+
+// KeptBucket is a bucket that only the losing side of a force made, and of which a node
+// keeps what was stored. Nobody can ask for that until the cluster makes a bucket of
+// this name; then it is that bucket's.
+type KeptBucket struct {
+	Name string `json:"name"`
+	Keys int    `json:"keys"` // as counted when the document was set aside, or at the start
 }
 
 // MemberStatus is one member as the answering node sees it.

@@ -11,12 +11,13 @@ import (
 func TestAForceIsShownEverAfter(t *testing.T) {
 	s := quietStatus()
 	s.Views[0].Status.Forced = &ring.Forced{From: ring.Name{Version: 3}, At: 1_700_000_000_000, By: 1, Lost: []ring.NodeID{2, 9}}
-	s.Views = append(s.Views, View{Name: "n2", Status: &request.Status{Name: "n2", Aside: []string{"e0.v4.ab12cd34"}}}, View{Name: "n3", Error: "refused"})
+	s.Views = append(s.Views, View{Name: "n2", Status: &request.Status{Name: "n2", Aside: []string{"e0.v4.ab12cd34"}, Kept: []request.KeptBucket{{Name: "late", Keys: 30}}}}, View{Name: "n3", Error: "refused"})
 	var b strings.Builder
 	if err := s.Human(&b); err != nil {
 		t.Fatal(err)
 	}
-	const want = "forced on 2023-11-14T22:13:20Z from document e0.v3.00000000 without n2, 0000000000000009; n2 has set aside 1: e0.v4.ab12cd34\n"
+	const want = "forced on 2023-11-14T22:13:20Z from document e0.v3.00000000 without n2, 0000000000000009; n2 has set aside 1: e0.v4.ab12cd34\n" +
+		"n2 keeps 30 keys of bucket late, which only the losing side made: a bucket of this name, made anew, has them\n"
 	if !strings.Contains(b.String(), want) {
 		t.Errorf("status shows\n%s\nwant in it\n%s", b.String(), want)
 	}

@@ -124,7 +124,21 @@ func (s Status) forced() []string {
 			parts = append(parts, fmt.Sprintf("%s has set aside %d: %s", v.Name, len(v.Status.Aside), strings.Join(v.Status.Aside, ", ")))
 		}
 	}
-	return []string{strings.Join(parts, "; ")}
+	return append([]string{strings.Join(parts, "; ")}, s.kept()...)
+}
+
+// kept says which nodes store what of buckets that only the losing side of a force made.
+func (s Status) kept() []string {
+	var lines []string
+	for _, v := range s.Views {
+		if v.Status == nil {
+			continue
+		}
+		for _, b := range v.Status.Kept {
+			lines = append(lines, fmt.Sprintf("%s keeps %d keys of bucket %s, which only the losing side made: a bucket of this name, made anew, has them", v.Name, b.Keys, Key(b.Name)))
+		}
+	}
+	return lines
 }
 
 // hints says which node keeps how many hinted keys for whom.
