@@ -13,9 +13,9 @@ import (
 
 	"github.com/hengedb/henge/jepsen/checker"
 	"github.com/hengedb/henge/jepsen/cluster"
-	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage"
+	"github.com/hengedb/henge/storage/causal"
 )
 
 // disk is what the store of a node that does not run holds.
@@ -23,8 +23,8 @@ type disk struct {
 	node     string
 	id       ring.NodeID
 	document *ring.Document
-	objects  map[storage.Key]string // each as the hash of all that is known of it
-	hints    int64
+	objects  map[storage.Key]*causal.Object
+	hints    map[storage.Key]*causal.Object // nil for what the node holds itself
 }
 
 // readDisk opens the store of a node that does not run.
@@ -35,7 +35,7 @@ func readDisk(t *testing.T, n *cluster.Node) disk {
 		t.Fatalf("the store of %s: %v", n.Name, err)
 	}
 	defer store.Close() //nolint:errcheck // only read
-	d := disk{node: n.Name, id: store.NodeID(), objects: make(map[storage.Key]string)}
+	d := disk{node: n.Name, id: store.NodeID(), objects: make(map[storage.Key]*causal.Object), hints: make(map[storage.Key]*causal.Object)}
 	raw, err := store.Document()
 	if err != nil {
 		t.Fatal(err)
@@ -47,16 +47,24 @@ func readDisk(t *testing.T, n *cluster.Node) disk {
 		if err != nil {
 			t.Fatalf("the objects of %s: %v", n.Name, err)
 		}
-		hash := sha256.Sum256(record.Object.Append(nil))
-		d.objects[record.Key] = hex.EncodeToString(hash[:8])
+		d.objects[record.Key] = record.Object
 	}
-	for _, err := range store.Hints(t.Context(), nil) {
+	for record, err := range store.Hints(t.Context(), nil) {
 		if err != nil {
 			t.Fatalf("the hints of %s: %v", n.Name, err)
 		}
-		d.hints++
+		d.hints[record.Key] = record.Hint.Object
 	}
 	return d
+}
+
+// state stands for all that a replica knows of a key.
+func state(o *causal.Object) string {
+	if o == nil {
+		return ""
+	}
+	hash := sha256.Sum256(o.Append(nil))
+	return hex.EncodeToString(hash[:8])
 }
 
 // foreign counts the objects of partitions that the node does not serve.
@@ -96,13 +104,7 @@ func audit(t *testing.T, after string, nodes ...*cluster.Node) {
 			t.Error(err)
 		}
 	})
-	for _, n := range nodes {
-		cluster.Eventually(t, patience, n.Name+" sees everybody", func() (bool, string) {
-			s, err := n.Status(t.Context())
-			away := slices.ContainsFunc(s.Members, func(m request.MemberStatus) bool { return m.Health != "up" })
-			return err == nil && !away, fmt.Sprint(s.Members, err)
-		})
-	}
+	seeEachOther(t, nodes)
 	t.Logf("the audit after %s took %s", after, time.Since(begun).Round(time.Millisecond))
 }
 
@@ -124,7 +126,7 @@ func compare(t *testing.T, after string, disks []disk) {
 	union := make(map[storage.Key]bool)
 	for _, d := range disks {
 		byID[d.id] = d
-		debts = append(debts, checker.Debt{Node: d.node, Hints: d.hints})
+		debts = append(debts, checker.Debt{Node: d.node, Hints: int64(len(d.hints))})
 		for key := range d.objects {
 			union[key] = true
 		}
@@ -132,7 +134,7 @@ func compare(t *testing.T, after string, disks []disk) {
 			t.Errorf("after %s %s holds document %s, %s holds %s", after, d.node, d.document.Name(), disks[0].node, document.Name())
 		}
 		left := d.foreign()
-		t.Logf("after %s %s holds %d objects, %d of partitions that it does not serve, %d hints", after, d.node, len(d.objects), left, d.hints)
+		t.Logf("after %s %s holds %d objects, %d of partitions that it does not serve, %d hints", after, d.node, len(d.objects), left, len(d.hints))
 		if left > 0 {
 			t.Errorf("after %s %d objects are left over on %s", after, left, d.node)
 		}
@@ -144,7 +146,7 @@ func compare(t *testing.T, after string, disks []disk) {
 			if !there {
 				t.Fatalf("after %s node %s serves and is no member", after, id)
 			}
-			dumps = append(dumps, checker.Dump{Bucket: key.Bucket, Key: key.Key, Node: d.node, State: d.objects[key]})
+			dumps = append(dumps, checker.Dump{Bucket: key.Bucket, Key: key.Key, Node: d.node, State: state(d.objects[key])})
 		}
 	}
 	r := checker.Converged(dumps, debts)
@@ -158,8 +160,9 @@ func compare(t *testing.T, after string, disks []disk) {
 func empty(t *testing.T, n *cluster.Node) {
 	t.Helper()
 	d := readDisk(t, n)
-	t.Logf("%s left with %d objects and %d hints", n.Name, len(d.objects), d.hints)
-	if len(d.objects)+int(d.hints) > 0 {
-		t.Errorf("%s left with %d objects and %d hints, want none", n.Name, len(d.objects), d.hints)
+	objects, hints := len(d.objects), len(d.hints)
+	t.Logf("%s left with %d objects and %d hints", n.Name, objects, hints)
+	if objects+hints > 0 {
+		t.Errorf("%s left with %d objects and %d hints, want none", n.Name, objects, hints)
 	}
 }

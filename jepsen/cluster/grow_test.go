@@ -5,6 +5,7 @@ package cluster_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,7 +132,7 @@ func henge(t *testing.T, c *cluster.Cluster, args ...string) string {
 	if err != nil {
 		t.Fatalf("henge %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-	if args[1] != "show" {
+	if !slices.Contains(args, "show") && !slices.Contains(args, "status") {
 		t.Logf("henge %s, in %s", strings.Join(args, " "), time.Since(begun).Round(time.Millisecond))
 	}
 	return string(out)

@@ -4,7 +4,6 @@ package cluster_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -153,11 +152,7 @@ func (c *session) get(n *cluster.Node, key, query string) (shown, error) {
 	case status == http.StatusOK:
 		got.values = []string{string(body)}
 	case status == http.StatusMultipleChoices:
-		var many struct{ Siblings []struct{ Base64 []byte } }
-		err = json.Unmarshal(body, &many)
-		for _, s := range many.Siblings {
-			got.values = append(got.values, string(s.Base64))
-		}
+		got.values, err = siblingsIn(body)
 		got.values = slices.Compact(slices.Sorted(slices.Values(got.values))) // twins of one operation
 	case status == http.StatusNotFound:
 	default:
