@@ -62,10 +62,11 @@ func (d *Document) settleMembers() {
 	}
 	for i := range d.Members {
 		m := &d.Members[i]
+		before := slices.Contains(d.Voters, m.ID) || d.GivenUp(m.ID)
 		switch {
-		case m.Going != "" && needed[m.ID] && slices.Contains(d.Voters, m.ID):
+		case m.Going != "" && needed[m.ID] && before:
 			m.Going = ""
-		case m.Going == "" && !needed[m.ID] && !slices.Contains(d.Voters, m.ID):
+		case m.Going == "" && !needed[m.ID] && !before:
 			m.Going = Leaves
 		}
 	}

@@ -188,22 +188,23 @@ func (d *Document) going(id NodeID) Going {
 }
 
 // Completed is the next version of the document, in which the change in flight is
-// over: those that go are no members any more, and the members are the voters. nil
+// over: those that go are no members any more, and the members are the voters, but for
+// silent ones that a force gave up: with them, those that are left could not decide. nil
 // when partitions are still on their way. Who proposes it has seen that those that
-// leave hold nothing any more.
-func (d *Document) Completed() (*Document, error) {
+// leave hold nothing any more, and knows who is silent.
+func (d *Document) Completed(silent ...NodeID) (*Document, error) {
 	if d.Change == nil || slices.ContainsFunc(d.Layout, func(e Entry) bool { return e.Phase != PhaseSteady }) {
 		return nil, nil
 	}
 	return d.edit(func(next *Document) error {
 		next.Change, next.Voters = nil, nil
 		for _, m := range next.Members {
-			switch m.Going {
-			case Expelled:
+			switch {
+			case m.Going == Expelled:
 				next.Expelled = append(next.Expelled, m.ID)
-			case Leaves:
+			case m.Going == Leaves:
 				next.Left = append(next.Left, m.ID)
-			default:
+			case !d.GivenUp(m.ID) || !slices.Contains(silent, m.ID):
 				next.Voters = append(next.Voters, m.ID)
 			}
 		}

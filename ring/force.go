@@ -24,7 +24,8 @@ const forcedAhead = 1 << 20
 
 // ForcedWithout is the document of the next era, in which the lost vote no more. They
 // stay members, and hold what they held, until a change replaces or removes them; one
-// that comes back is a member like any other. Every partition counts as changed: what
+// that comes back is a member like any other, and votes from the next completed change
+// on. Every partition counts as changed: what
 // the other side decided about it is not known here, and whoever asks by that is
 // refused and told. at is the Unix time in milliseconds, by the node that was asked
 // to, random the new era's random part. It fails with ErrStep when the lost are
@@ -63,6 +64,13 @@ func (d *Document) SetsAside(other Name) bool {
 	}
 	from := d.Forced.From
 	return other != from && (other.Era != from.Era || other.Version >= from.Version)
+}
+
+// GivenUp reports whether a member was named as lost in the last force, and no change has
+// been completed since at which it answered: it does not vote, and nobody waits for it
+// while it is away.
+func (d *Document) GivenUp(id NodeID) bool {
+	return d.Forced != nil && slices.Contains(d.Forced.Lost, id) && !slices.Contains(d.Voters, id)
 }
 
 // Forsaken reports whether a bucket of this generation was made by the losing side of the

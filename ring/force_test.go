@@ -2,6 +2,7 @@ package ring
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -90,6 +91,61 @@ func TestSetsAside(t *testing.T) {
 	}
 	if base.SetsAside(later) {
 		t.Error("a document that was never forced sets aside")
+	}
+}
+
+// A member that a force gave up counts again once a change completes at which it answers:
+// before, the others could lose their majority by the first change that they decide.
+func TestWhoWasGivenUpVotesAgainOnceItAnswers(t *testing.T) {
+	d := must(t)(mustFirst(t, testMembers(5), 16, 3).ForcedWithout([]NodeID{3, 4, 5}, 1, 0, 9))
+	complete := func(step Step, silent ...NodeID) {
+		t.Helper()
+		d = applied(t, d, step)
+		for _, phase := range []Phase{PhaseWait, PhaseCopy, PhaseSwitch, PhaseDrop} {
+			if len(d.allOf(phase)) > 0 {
+				d = must(t)(d.Advance(d.movesFrom(phase, []NodeID{1, 2, 3, 4, 5, 6, 7})))
+			}
+		}
+		d = must(t)(d.Completed(silent...))
+	}
+	for _, c := range []struct {
+		step   Step
+		silent []NodeID
+		want   []NodeID
+	}{
+		{add(testMembers(6)[5]), []NodeID{3, 4, 5}, []NodeID{1, 2, 6}},
+		{remove(3, Expelled), []NodeID{3, 5}, []NodeID{1, 2, 4, 6}},
+		{add(testMembers(7)[6]), []NodeID{4, 5}, []NodeID{1, 2, 4, 6, 7}}, // 4 was heard of, and is away like any
+	} {
+		if complete(c.step, c.silent...); !slices.Equal(d.Voters, c.want) {
+			t.Errorf("after %s %v vote, want %v", c.step.Verb, d.Voters, c.want)
+		}
+	}
+}
+
+func TestOfTheGivenUpNobodyIsWaitedFor(t *testing.T) {
+	d := must(t)(mustFirst(t, testMembers(6), 16, 3).ForcedWithout([]NodeID{4, 5, 6}, 1, 0, 9))
+	for want, set := range map[int][]NodeID{0: {4, 5, 6}, 1: {1, 5, 6}, 2: {1, 2, 6}} {
+		if got := d.MajorityOf(set); got != want {
+			t.Errorf("%d of %v, want %d", got, set, want)
+		}
+	}
+}
+
+// What was to be replaced and was given up stays when the change goes back, and nobody
+// waits for it.
+func TestAChangeOfTheGivenUpGoesBack(t *testing.T) {
+	d := must(t)(mustFirst(t, testMembers(5), 16, 3).ForcedWithout([]NodeID{3, 4, 5}, 1, 0, 9))
+	d = applied(t, d, remove(3, Expelled))
+	d = must(t)(d.Reverted())
+	for _, phase := range []Phase{PhaseWait, PhaseCopy, PhaseSwitch, PhaseDrop} {
+		if len(d.allOf(phase)) > 0 {
+			d = must(t)(d.Advance(d.movesFrom(phase, []NodeID{1, 2, 3, 4, 5})))
+		}
+	}
+	d = must(t)(d.Completed(3, 4, 5))
+	if !slices.Equal(d.Voters, []NodeID{1, 2}) || len(d.Members) != 5 || len(d.Expelled) != 0 {
+		t.Errorf("%v vote of %d members, %v are expelled", d.Voters, len(d.Members), d.Expelled)
 	}
 }
 

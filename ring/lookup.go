@@ -35,12 +35,13 @@ func (d *Document) IsExpelled(id NodeID) bool {
 }
 
 // MajorityOf is how many nodes of a partition's set must have said a thing for a phase
-// to end (R4): a majority, or, where too many are expelled, all that are left. Of the
-// expelled nothing will be heard again.
+// to end (R4): a majority, or, where too many are expelled or were given up in a force,
+// all that are left. Of the expelled nothing will be heard again; a node that was given
+// up is waited for when it is up, as any.
 func (d *Document) MajorityOf(set []NodeID) int {
 	left := 0
 	for _, id := range set {
-		if !d.IsExpelled(id) {
+		if !d.IsExpelled(id) && !d.GivenUp(id) {
 			left++
 		}
 	}

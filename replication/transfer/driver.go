@@ -76,7 +76,7 @@ func (t *Transfer) step(doc *ring.Document, silent map[ring.NodeID]time.Time) {
 			if d.Version != doc.Version {
 				return nil, nil // the proof was for another one
 			}
-			return d.Completed()
+			return d.Completed(v.silent()...)
 		})
 	}
 }
@@ -135,6 +135,16 @@ type view struct {
 	doc     *ring.Document
 	up      func(ring.NodeID) bool
 	reports map[ring.NodeID]*Report
+}
+
+// silent are the members that did not report.
+func (v view) silent() (ids []ring.NodeID) {
+	for _, m := range v.doc.Members {
+		if v.reports[m.ID] == nil {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
 }
 
 // newcomer reports whether a change waits for a node that came with it and serves
