@@ -79,15 +79,6 @@ func TestALostMajorityIsForcedAndNothingIsLostWithoutAWord(t *testing.T) {
 	if out := henge(t, c, "status"); strings.Contains(out, "keeps ") && strings.Contains(out, "keys of bucket") {
 		t.Errorf("status still tells of what is served again:\n%s", out)
 	}
-
-	// One of those that stay away is replaced, and those that are there still decide.
-	n6 := another(t, c)
-	launch(t, n6)
-	henge(t, c, "layout", "stage", "replace", "n4", "n6", "--expel")
-	henge(t, c, "layout", "apply", "--yes", "--wait")
-	serves(t, n6)
-	henge(t, c, "bucket", "create", "decided-after")
-	merged(t, back, kept, "late", "")
 }
 
 // force checks that the survivors decide nothing, are forced only by who knows what is
