@@ -153,7 +153,7 @@ func (d *Document) advance(e *Entry, dropped []NodeID) bool {
 		return true
 	case PhaseDrop:
 		before := len(e.Former)
-		e.Former = slices.DeleteFunc(e.Former, func(id NodeID) bool { return slices.Contains(dropped, id) || d.going(id) == Expelled })
+		e.Former = slices.DeleteFunc(e.Former, func(id NodeID) bool { return slices.Contains(dropped, id) || d.unheard(id) })
 		if len(e.Former) == before {
 			return false
 		}
@@ -166,10 +166,10 @@ func (d *Document) advance(e *Entry, dropped []NodeID) bool {
 }
 
 // settle has a set serve alone. Those of the other that are not in it have yet to hand
-// over and drop; of the expelled nothing is expected.
+// over and drop.
 func (d *Document) settle(e *Entry, serving, other []NodeID) {
 	former := slices.DeleteFunc(slices.Clone(other), func(id NodeID) bool {
-		return slices.Contains(serving, id) || d.going(id) == Expelled
+		return slices.Contains(serving, id) || d.unheard(id)
 	})
 	*e = Entry{Serving: serving, Changed: d.Version}
 	if len(former) > 0 {
@@ -177,14 +177,10 @@ func (d *Document) settle(e *Entry, serving, other []NodeID) {
 	}
 }
 
-// going is how a member goes.
-func (d *Document) going(id NodeID) Going {
-	for _, m := range d.Members {
-		if m.ID == id {
-			return m.Going
-		}
-	}
-	return ""
+// unheard reports whether nobody waits for a node to hand over: it is expelled, or was
+// given up in a force. What one of the latter holds it hands over if it comes back.
+func (d *Document) unheard(id NodeID) bool {
+	return d.GivenUp(id) || slices.ContainsFunc(d.Members, func(m Member) bool { return m.ID == id && m.Going == Expelled })
 }
 
 // Completed is the next version of the document, in which the change in flight is

@@ -132,6 +132,28 @@ func TestOfTheGivenUpNobodyIsWaitedFor(t *testing.T) {
 	}
 }
 
+// A partition that moves away from a member which was given up is steady once the new set
+// serves: the lost hand over nothing.
+func TestAGivenUpFormerOwnerIsNotWaitedFor(t *testing.T) {
+	d := must(t)(mustFirst(t, testMembers(5), 16, 3).ForcedWithout([]NodeID{3, 4, 5}, 1, 0, 9))
+	d = applied(t, d, add(testMembers(6)[5]))
+	for _, phase := range []Phase{PhaseWait, PhaseCopy, PhaseSwitch} {
+		d = must(t)(d.Advance(d.allOf(phase)))
+	}
+	moved := 0
+	for p, e := range d.Layout {
+		if slices.ContainsFunc(e.Former, func(id NodeID) bool { return id >= 3 && id <= 5 }) {
+			t.Errorf("partition %d waits for the lost: %+v", p, e)
+		}
+		if e.Changed == d.Version && e.Phase == PhaseSteady {
+			moved++
+		}
+	}
+	if moved == 0 {
+		t.Error("nothing moved away from the lost")
+	}
+}
+
 // What was to be replaced and was given up stays when the change goes back, and nobody
 // waits for it.
 func TestAChangeOfTheGivenUpGoesBack(t *testing.T) {
