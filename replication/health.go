@@ -282,7 +282,9 @@ func (h *Health) enter(id ring.NodeID, answered bool) (done bool) {
 
 // answers sends one probe to where gossip last saw the node.
 func (h *Health) answers(id ring.NodeID, patience time.Duration) bool {
-	target := h.Target(id)
+	h.mu.Lock() // what began this probe may not be published yet
+	target := rpc.Target{ID: id, Addr: h.nodes[id].Peer.RPC}
+	h.mu.Unlock()
 	if target.Addr == "" {
 		return false
 	}

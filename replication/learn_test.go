@@ -45,3 +45,27 @@ func TestAMemberIsBelievedUntilSomebodyFindsItAway(t *testing.T) {
 		}
 	})
 }
+
+// A probe that runs before what began it is published goes to the member's address all
+// the same: no member is away before it was asked.
+func TestAProbeWaitsForWhatBeganIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := make(refusing)
+		h := NewHealth(HealthOptions{
+			Self: 1, Members: silentGossip{}, Dial: network, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler),
+		})
+		defer h.Close()
+		defer close(network)
+		d := &ring.Document{}
+		for id := ring.NodeID(2); id < 2000; id++ {
+			d.Members = append(d.Members, ring.Member{ID: id, RPC: "n:1"})
+		}
+		h.Learn(d)
+		synctest.Wait()
+		for _, m := range d.Members {
+			if !h.Up(m.ID) {
+				t.Fatalf("%s is away, %q, though nobody has answered or refused yet", m.ID, h.Node(m.ID).Reason)
+			}
+		}
+	})
+}
