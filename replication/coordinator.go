@@ -101,9 +101,11 @@ type Coordinator struct {
 
 	counters Counters
 	buckets  bucketMaker
-	forsaken forsaken
-	inFlight chan struct{} // a token for each client request at work
-	late     chan struct{} // a token for each piece of work behind an answer
+	// toldWiped is what was logged of new stores where members were; TakeIn's alone.
+	toldWiped []string
+	forsaken  forsaken
+	inFlight  chan struct{} // a token for each client request at work
+	late      chan struct{} // a token for each piece of work behind an answer
 
 	leaving  atomic.Bool     // it says so, and serves on
 	draining atomic.Bool     // new requests are refused
@@ -303,6 +305,10 @@ func (c *Coordinator) belongs(d *ring.Document) error {
 	}
 	if slices.Contains(d.Left, c.self) {
 		return fmt.Errorf("%w: this node has left the cluster and may be switched off", request.ErrNotReady)
+	}
+	if i := slices.IndexFunc(d.Members, func(m ring.Member) bool { return c.name != "" && m.Name == c.name }); i >= 0 {
+		return fmt.Errorf("%w: this node is no member of the cluster; member %s has its name, %s: if this is that node, and lost its disk, "+
+			"henge layout stage replace %s %s --expel, then henge layout apply, fills it", request.ErrNotReady, d.Members[i].ID, c.name, d.Members[i].ID, c.self)
 	}
 	return fmt.Errorf("%w: this node is no member of the cluster yet: henge layout stage add %s, then henge layout apply", request.ErrNotReady, cmp.Or(c.name, c.self.String()))
 }

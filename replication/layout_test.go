@@ -2,6 +2,7 @@ package replication
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -134,6 +135,43 @@ func TestAStepThatCannotBeIsRefused(t *testing.T) {
 		}
 		if err := n.Unstage(ctx); err != nil || len(n.Layout().Staged) != 0 {
 			t.Errorf("unstage: %v", err)
+		}
+	})
+}
+
+// A node whose disk was lost comes back with a new store, and so a new id: it takes the
+// place of what it was, which is waited for in vain.
+func TestAWipedNodeTakesItsOwnPlace(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		ctx := t.Context()
+		lost, left := c.nodes[2], c.nodes[:2]
+		old := lost.self
+		c.cut(lost, left...)
+		for _, n := range left {
+			n.health.Failed(old, "it died")
+		}
+		peers := c.peers
+		c.peers = append(slices.DeleteFunc(slices.Clone(peers), func(p ring.Peer) bool { return p.ID == old }),
+			ring.Peer{ID: 99, Name: "n2", RPC: "n2:1", Nonce: 2}, ring.Peer{ID: 98, Name: "n2", RPC: "elsewhere:1", Nonce: 3})
+		for _, n := range left {
+			alarms := n.Status(ctx).Alarms
+			if len(alarms) != 1 || !strings.Contains(alarms[0], "n2 lost its disk") || !strings.Contains(alarms[0], "replace "+old.String()+" "+ring.NodeID(99).String()) {
+				t.Errorf("%s says %q", n.host, alarms)
+			}
+		}
+		if err := left[0].TakeIn(ctx, c.peers); err != nil || left[0].Layout().Change != nil {
+			t.Fatalf("taken in though auto-join is off: %v", err)
+		}
+		c.set(t, func(s *ring.Settings) { s.AutoJoin = true }, left...)
+		for _, n := range left {
+			if err := n.TakeIn(ctx, c.peers[:3]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := left[0].agent.Document()
+		if d.Change == nil || len(d.Change.Steps) != 1 || d.Change.Steps[0].Verb != ring.VerbReplace || d.Change.Steps[0].Node != old ||
+			d.Change.Steps[0].Member.ID != 99 || !d.IsExpelled(old) {
+			t.Errorf("the change is %+v, want node 99 in the place of %s", d.Change, old)
 		}
 	})
 }

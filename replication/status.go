@@ -27,6 +27,7 @@ func (c *Coordinator) Status(context.Context) request.Status {
 	if doc == nil {
 		return s
 	}
+	s.Alarms = append(s.Alarms, c.wiped(doc)...)
 	s.Cluster, s.Document, s.Replicas, s.Parts = doc.Cluster, doc.Name(), doc.Replicas, doc.Partitions
 	s.Changing, s.Forced, s.Aside, s.Kept = doc.Change != nil, doc.Forced, c.agent.Aside(), c.forsaken.of(doc)
 	held := make(map[ring.NodeID]int, len(doc.Members))

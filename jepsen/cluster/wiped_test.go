@@ -1,0 +1,52 @@
+//go:build unix
+
+package cluster_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/hengedb/henge/jepsen/cluster"
+)
+
+// TestAWipedNodeIsFilledAnew removes a node's data directory under load and starts the
+// node again with the line that it was started with.
+func TestAWipedNodeIsFilledAnew(t *testing.T) {
+	c := cluster.Run(t, cluster.Options{Binary: binary(t)})
+	all := records(t)
+	im := startImport(t, c)
+	im.feed(all)
+	if s := im.finish(); s.Acknowledged != len(all) {
+		t.Fatalf("the import says %+v, want %d records acknowledged", s, len(all))
+	}
+	n1, n2, n3 := c.Nodes()[0], c.Nodes()[1], c.Nodes()[2]
+	load := startSessions(t, n1, n2)
+	cluster.Eventually(t, patience, "sessions are at work", func() (bool, string) { return load.requests() > 500, "too few requests" })
+
+	// Without auto-join a person is told what to do.
+	henge(t, c, "settings", "set", "auto_join=false")
+	load.at("n3 wiped")
+	if err := n3.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(n3.Data); err != nil {
+		t.Fatal(err)
+	}
+	launch(t, n3)
+	cluster.Eventually(t, patience, "henge status tells of the wiped disk", func() (bool, string) {
+		out := henge(t, c, "status")
+		return strings.Contains(out, "n3 lost its disk") && strings.Contains(out, "henge layout stage replace"), out
+	})
+	// With it the node takes its own place.
+	henge(t, c, "settings", "set", "auto_join=true")
+	cluster.Eventually(t, changing, "the node is full again", func() (bool, string) {
+		out := henge(t, c, "layout", "show", "--output", "json")
+		return !strings.Contains(out, `"change"`) && !strings.Contains(henge(t, c, "status"), "lost its disk"), out
+	})
+	serves(t, n3)
+	load.still(func() { audit(t, "n3 wiped", n1, n2, n3) })
+	load.through(n1, n2, n3)
+	load.stop()
+	complete(t, all, n1, n2, n3)
+}

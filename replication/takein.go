@@ -1,0 +1,110 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/hengedb/henge/ring"
+)
+
+// leads reports whether this node is who moves a change on, and takes in newcomers: the
+// live member of the lowest id. Several may believe it of themselves; their edits are
+// the same, and one wins.
+func (c *Coordinator) leads(d *ring.Document) bool {
+	for _, m := range d.Members {
+		if m.ID == c.self {
+			return m.Going != ring.Expelled
+		}
+		if m.Going != ring.Expelled && c.health.Up(m.ID) {
+			return false
+		}
+	}
+	return false
+}
+
+// TakeIn makes members of live processes that are none, where the cluster's settings
+// say so and no change is staged or in flight: of one whose disk was lost, in the place
+// of what it was. Who left is not taken in again, and who was seen only now not yet.
+func (c *Coordinator) TakeIn(ctx context.Context, seen []ring.Peer) error {
+	d := c.agent.Document()
+	if d == nil {
+		return nil
+	}
+	c.tellWiped(d)
+	if !d.Settings.AutoJoin || d.Change != nil || len(d.Staged) > 0 || !c.leads(d) {
+		return nil
+	}
+	newcomers := slices.DeleteFunc(slices.Clone(seen), func(p ring.Peer) bool { return !eligible(d, p) })
+	if len(newcomers) == 0 {
+		return nil
+	}
+	return c.editLayout(ctx, "take in", func(d *ring.Document) (*ring.Document, error) {
+		var steps []ring.Step
+		for _, p := range newcomers {
+			if eligible(d, p) {
+				steps = append(steps, c.takeIn(d, p))
+			}
+		}
+		if len(steps) == 0 || d.Change != nil || len(d.Staged) > 0 {
+			return nil, nil
+		}
+		return d.Begun(steps...)
+	})
+}
+
+// takeIn is the step that makes a process a member.
+func (c *Coordinator) takeIn(d *ring.Document, p ring.Peer) ring.Step {
+	m := MemberOf(p)
+	old, lost := c.formerSelf(d, p)
+	if !lost {
+		return ring.Step{Verb: ring.VerbAdd, Node: m.ID, Member: &m}
+	}
+	m.Weight = old.Weight
+	return ring.Step{Verb: ring.VerbReplace, Node: old.ID, Going: ring.Expelled, Member: &m}
+}
+
+// formerSelf finds the member that a process was before its disk was lost: of its name,
+// at its address, where nothing but the process answers now, and by another id, for ids
+// are made with stores.
+func (c *Coordinator) formerSelf(d *ring.Document, p ring.Peer) (ring.Member, bool) {
+	i := slices.IndexFunc(d.Members, func(m ring.Member) bool {
+		return m.ID != p.ID && m.Going == "" && m.Name == p.Name && m.RPC == p.RPC && !c.health.Up(m.ID)
+	})
+	if i < 0 || p.Name == "" || p.RPC == "" {
+		return ring.Member{}, false
+	}
+	return d.Members[i], true
+}
+
+// tellWiped logs what wiped says, once for each new store. TakeIn alone calls it.
+func (c *Coordinator) tellWiped(d *ring.Document) {
+	now := c.wiped(d)
+	for _, told := range now {
+		if !slices.Contains(c.toldWiped, told) {
+			c.log.Warn("a node lost its disk", slog.String("what", told))
+		}
+	}
+	c.toldWiped = now
+}
+
+// wiped says in one sentence what is to be done about live processes whose disks were
+// lost: members of their names are waited for in vain.
+func (c *Coordinator) wiped(d *ring.Document) (told []string) {
+	for _, p := range c.members.Peers() {
+		if old, lost := c.formerSelf(d, p); lost && eligible(d, p) {
+			told = append(told, fmt.Sprintf("%s lost its disk: what answers at %s is a new store, %s, of which member %s knows nothing; "+
+				"henge layout stage replace %s %s --expel, and then henge layout apply, fills it from the other replicas",
+				p.Name, p.RPC, p.ID, old.ID, old.ID, p.ID))
+		}
+	}
+	return told
+}
+
+// eligible reports whether a live process may become a member by itself.
+func eligible(d *ring.Document, p ring.Peer) bool {
+	_, member := d.Member(p.ID)
+	return !member && !p.Leaving && (p.Cluster == "" || p.Cluster == d.Cluster) &&
+		!slices.Contains(d.Expelled, p.ID) && !slices.Contains(d.Left, p.ID)
+}
