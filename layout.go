@@ -15,6 +15,12 @@ type Layout = request.Layout
 // Plan is what the staged steps would do.
 type Plan = request.Plan
 
+// VerifyOptions say which part of a partition is compared.
+type VerifyOptions = request.VerifyOptions
+
+// Verification is what comparing a part of a partition found.
+type Verification = request.Verification
+
 // Layout tells who holds what. It is zero while the node holds no document.
 func (n *Node) Layout() Layout { return n.keys.Layout() }
 

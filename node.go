@@ -51,6 +51,12 @@ type Node struct {
 	closing sync.Once
 }
 
+// Verify compares what the replicas of a part of a partition hold, on their disks, and
+// with Repair has them join each other's.
+func (n *Node) Verify(ctx context.Context, o VerifyOptions) (Verification, error) {
+	return n.keys.Verify(ctx, o)
+}
+
 // Addrs are the addresses a node listens on; empty ones it does not.
 type Addrs struct {
 	HTTP   string

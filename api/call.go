@@ -82,6 +82,8 @@ func (c *call) adminHandler() func() int {
 		return c.putSettings
 	case place == placeSettings:
 		return c.settings
+	case place == placeVerify:
+		return c.verify
 	case place == placePlan:
 		return c.plan
 	}

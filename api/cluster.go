@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hengedb/henge/api/wire"
+	"github.com/hengedb/henge/replication/request"
 )
 
 // contract is the OpenAPI document.
@@ -52,6 +53,23 @@ func (c *call) explain() int {
 		return c.fail(err)
 	}
 	return c.json(http.StatusOK, wire.ExplanationOf(explanation))
+}
+
+// verify compares replicas, and repairs what differs if that is asked for.
+func (c *call) verify() int {
+	err := c.plainQuery()
+	var o request.VerifyOptions
+	if err == nil {
+		err = c.document(&o)
+	}
+	if err != nil {
+		return c.fail(err)
+	}
+	v, err := c.s.admin.Verify(c.r.Context(), o)
+	if err != nil {
+		return c.fail(err)
+	}
+	return c.json(http.StatusOK, wire.VerificationOf(v))
 }
 
 // live says that the process answers.

@@ -83,6 +83,9 @@ type scripted struct {
 	made     ring.Bucket // the one bucket that there is
 	settings ring.Settings
 
+	verify   request.VerifyOptions
+	verified request.Verification
+
 	bucket, key string
 	data        []byte
 	read        request.ReadOptions
@@ -172,6 +175,10 @@ func (s *scripted) SetSettings(_ context.Context, change func(ring.Settings) (ri
 
 func (s *scripted) Layout() request.Layout { return s.layout }
 func (s *scripted) Ready() error           { return s.err }
+func (s *scripted) Verify(_ context.Context, o request.VerifyOptions) (request.Verification, error) {
+	s.verify = o
+	return s.verified, s.err
+}
 
 // oneValue is what a key usually holds.
 func oneValue() request.Value {

@@ -32,6 +32,8 @@ type Admin interface {
 	SetBucket(ctx context.Context, name string, change func(ring.Bucket) (ring.Bucket, error)) (ring.Bucket, error)
 	Settings() (ring.Settings, error)
 	SetSettings(ctx context.Context, change func(ring.Settings) (ring.Settings, error)) (ring.Settings, error)
+	// Verify compares what the replicas of a part of a partition hold.
+	Verify(ctx context.Context, o request.VerifyOptions) (request.Verification, error)
 	Ready() error // nil, or what the node is waiting for
 }
 

@@ -32,6 +32,7 @@ const (
 	placeRevert
 	placeForce
 	placeAmend
+	placeVerify
 	placeMetrics
 	placeLive
 	placeReady
@@ -52,7 +53,7 @@ const (
 var places = map[string]place{
 	wire.AllBuckets: placeBuckets, wire.Cluster: placeStatus, wire.ClusterSettings: placeSettings,
 	wire.Layout: placeLayout, wire.Stage: placeStage, wire.Plan: placePlan, wire.Apply: placeApply,
-	wire.Pause: placePause, wire.Resume: placeResume, wire.Revert: placeRevert, wire.Force: placeForce, wire.Amend: placeAmend,
+	wire.Pause: placePause, wire.Resume: placeResume, wire.Revert: placeRevert, wire.Force: placeForce, wire.Amend: placeAmend, wire.Verify: placeVerify,
 	pathMetrics: placeMetrics, pathLive: placeLive, pathReady: placeReady, pathContract: placeContract,
 }
 
@@ -136,7 +137,7 @@ func (p place) allowed() []string {
 		return []string{http.MethodGet, http.MethodHead, http.MethodPut}
 	case placeStage:
 		return []string{http.MethodPost, http.MethodDelete}
-	case placeApply, placePause, placeResume, placeRevert, placeForce, placeAmend:
+	case placeApply, placePause, placeResume, placeRevert, placeForce, placeAmend, placeVerify:
 		return []string{http.MethodPost}
 	case placePprof:
 		return []string{http.MethodGet, http.MethodHead, http.MethodPost}

@@ -1,8 +1,10 @@
 package storage
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/hengedb/henge/ring"
 )
@@ -23,6 +25,14 @@ type Key struct {
 
 // Position is the key's place on the ring.
 func (k Key) Position() ring.Position { return ring.PositionOf(k.Bucket, k.Key) }
+
+// Compare orders keys as the ring and the disk do.
+func (k Key) Compare(other Key) int {
+	return cmp.Or(
+		cmp.Compare(k.Position(), other.Position()), cmp.Compare(len(k.Bucket), len(other.Bucket)),
+		strings.Compare(k.Bucket, other.Bucket), strings.Compare(k.Key, other.Key),
+	)
+}
 
 // check refuses keys that have no encoding.
 func (k Key) check() error {

@@ -49,6 +49,17 @@ func (c *Client) Explain(ctx context.Context, bucket, key string) (request.Expla
 	return explanation.Request(), nil
 }
 
+// Verify compares what the replicas of a part of a partition hold; Next of the answer,
+// as After of the next call, goes on to its end.
+func (c *Client) Verify(ctx context.Context, o request.VerifyOptions) (request.Verification, error) {
+	var v wire.Verification
+	op := &operation{verb: "verify", method: http.MethodPost, path: wire.Verify, raw: wire.Verify}
+	if err := c.edit(ctx, op, o, &v); err != nil {
+		return request.Verification{}, err
+	}
+	return v.Request(), nil
+}
+
 // Buckets lists every bucket with its properties, by name.
 func (c *Client) Buckets(ctx context.Context) ([]BucketProperties, error) {
 	var listing wire.Buckets

@@ -17,6 +17,7 @@ const (
 	Revert          = Layout + "/revert"
 	Force           = Layout + "/force"
 	Amend           = Layout + "/amend"
+	Verify          = Cluster + "/verify"
 )
 
 // KeyPath is where a key is, as a path and as its escaped form: a slash of the key

@@ -167,12 +167,17 @@ func (t *Transfer) tick(short bool) (fired <-chan struct{}, stop func()) {
 
 // ask asks one node, and counts what goes back and forth.
 func (t *Transfer) ask(to ring.NodeID, head ask, rows []row) (answer, []row, error) {
+	return t.askWithin(t.life, to, head, rows)
+}
+
+// askWithin is ask for somebody who waits.
+func (t *Transfer) askWithin(ctx context.Context, to ring.NodeID, head ask, rows []row) (answer, []row, error) {
 	var got answer
 	body, err := encode(head, rows)
 	if err != nil {
 		return got, nil, err
 	}
-	ctx, cancel := clock.WithTimeout(t.life, t.o.Clock, askWithin)
+	ctx, cancel := clock.WithTimeout(ctx, t.o.Clock, askWithin)
 	defer cancel()
 	raw, err := t.o.Cluster.Ask(ctx, to, body)
 	if err != nil {
