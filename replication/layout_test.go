@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"testing/synctest"
 
 	"github.com/hengedb/henge/replication/request"
@@ -168,6 +169,7 @@ func TestAWipedNodeTakesItsOwnPlace(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		time.Sleep(time.Second) // the other one is told
 		d := left[0].agent.Document()
 		if d.Change == nil || len(d.Change.Steps) != 1 || d.Change.Steps[0].Verb != ring.VerbReplace || d.Change.Steps[0].Node != old ||
 			d.Change.Steps[0].Member.ID != 99 || !d.IsExpelled(old) {
