@@ -22,12 +22,7 @@ const changing = 3 * time.Minute
 // the disks of all members are read.
 func TestAClusterThatGrowsAndShrinksLosesNothing(t *testing.T) {
 	c := cluster.Run(t, cluster.Options{Binary: binary(t), Room: 3})
-	all := records(t)
-	im := startImport(t, c)
-	im.feed(all)
-	if s := im.finish(); s.Acknowledged != len(all) {
-		t.Fatalf("the import says %+v, want %d records acknowledged", s, len(all))
-	}
+	all := imported(t, c)
 	n1, n2, n3 := c.Nodes()[0], c.Nodes()[1], c.Nodes()[2]
 	n4, n5, n6 := another(t, c), another(t, c), another(t, c)
 	load := startSessions(t, n1, n2, n3)
@@ -87,6 +82,18 @@ func TestAClusterThatGrowsAndShrinksLosesNothing(t *testing.T) {
 	load.through(n1, n2, n6)
 	load.stop()
 	complete(t, all, n1, n2, n6)
+}
+
+// imported stores all records.
+func imported(t *testing.T, c *cluster.Cluster) []record {
+	t.Helper()
+	all := records(t)
+	im := startImport(t, c)
+	im.feed(all)
+	if s := im.finish(); s.Acknowledged != len(all) {
+		t.Fatalf("the import says %+v, want %d records acknowledged", s, len(all))
+	}
+	return all
 }
 
 func another(t *testing.T, c *cluster.Cluster) *cluster.Node {

@@ -14,12 +14,7 @@ import (
 // node again with the line that it was started with.
 func TestAWipedNodeIsFilledAnew(t *testing.T) {
 	c := cluster.Run(t, cluster.Options{Binary: binary(t)})
-	all := records(t)
-	im := startImport(t, c)
-	im.feed(all)
-	if s := im.finish(); s.Acknowledged != len(all) {
-		t.Fatalf("the import says %+v, want %d records acknowledged", s, len(all))
-	}
+	all := imported(t, c)
 	n1, n2, n3 := c.Nodes()[0], c.Nodes()[1], c.Nodes()[2]
 	load := startSessions(t, n1, n2)
 	cluster.Eventually(t, patience, "sessions are at work", func() (bool, string) { return load.requests() > 500, "too few requests" })
