@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hengedb/henge/replication/agree"
+	"github.com/hengedb/henge/replication/governor"
 	"github.com/hengedb/henge/replication/handoff"
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
@@ -95,6 +96,7 @@ type Coordinator struct {
 	health   *Health
 	handoff  *handoff.Handoff
 	transfer *transfer.Transfer
+	governor *governor.Governor
 	clock    clock.Clock
 	rand     func() uint64
 	log      *slog.Logger
@@ -135,8 +137,13 @@ func New(o Options) (*Coordinator, error) {
 		Self: c.self, Members: o.Members, Dial: o.RPC, Clock: o.Clock, Logger: o.Logger,
 		OnUp: func(ring.NodeID) { c.handoff.Kick() },
 	})
-	c.handoff = handoff.New(handoff.Options{Store: o.Store, Cluster: c, Clock: o.Clock, Rand: o.Rand, Logger: o.Logger})
-	c.transfer = transfer.New(transfer.Options{Store: o.Store, Cluster: c, Clock: o.Clock, Logger: o.Logger})
+	c.governor = governor.New(governor.Options{Clock: o.Clock, Budget: c.budget})
+	c.handoff = handoff.New(handoff.Options{
+		Store: o.Store, Cluster: c, Budget: c.governor.For(governor.Hints), Clock: o.Clock, Rand: o.Rand, Logger: o.Logger,
+	})
+	c.transfer = transfer.New(transfer.Options{
+		Store: o.Store, Cluster: c, Budget: c.governor.For(governor.Transfers), Clock: o.Clock, Logger: o.Logger,
+	})
 	c.serve()
 	c.health.Start()
 	return c, nil

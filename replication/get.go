@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hengedb/henge/replication/governor"
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
@@ -46,6 +47,7 @@ func (c *Coordinator) Get(ctx context.Context, bucket, key string, o request.Rea
 	ctx, cancel := c.within(ctx, q.knobs.timeout)
 	defer cancel()
 	value, err := c.routeGet(ctx, q)
+	c.observe(governor.Read, started, err)
 	c.logSlow(verbGet, q.key, o.Trace, started, value.Answers.Replicas, err)
 	return value, err
 }

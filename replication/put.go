@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hengedb/henge/replication/governor"
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
@@ -54,6 +55,7 @@ func (c *Coordinator) change(ctx context.Context, verb string, key keyName, valu
 	ctx, cancel := c.within(ctx, w.knobs.timeout)
 	defer cancel()
 	receipt, err := c.route(ctx, w)
+	c.observe(governor.Write, started, err)
 	c.logSlow(w.verb, key, w.options.Trace, started, receipt.Results, err)
 	return receipt, err
 }

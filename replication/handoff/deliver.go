@@ -90,6 +90,10 @@ func (h *Handoff) deliver(key storage.Key, object *causal.Object, recipients []r
 	}
 	var holders []ring.NodeID
 	for _, id := range recipients {
+		if h.o.Budget.Wait(h.life) != nil {
+			break // it is closing
+		}
+		h.o.Budget.Pay(size(object))
 		ctx, cancel := clock.WithTimeout(h.life, h.o.Clock, deliverWithin)
 		err := h.o.Cluster.Deliver(ctx, id, key.Bucket, key.Key, object)
 		cancel()
@@ -101,6 +105,15 @@ func (h *Handoff) deliver(key storage.Key, object *causal.Object, recipients []r
 		holders = append(holders, id)
 	}
 	return holders
+}
+
+// size is about what an object takes on its way.
+func size(o *causal.Object) int {
+	n := 64
+	for i := range o.Siblings {
+		n += 64 + len(o.Siblings[i].Value)
+	}
+	return n
 }
 
 // adopt joins the hint of a holder that has become a replica into its own copy, for

@@ -25,11 +25,18 @@ type Cluster interface {
 	Deliver(ctx context.Context, to ring.NodeID, bucket, key string, object *causal.Object) error
 }
 
-// Options are what a Handoff works with. Store, Cluster, Clock, Rand and Logger must
-// be set.
+// Budget is what the bytes of deliveries are taken from.
+type Budget interface {
+	Wait(ctx context.Context) error // returns once one more may be made
+	Pay(n int)
+}
+
+// Options are what a Handoff works with. Store, Cluster, Budget, Clock, Rand and Logger
+// must be set.
 type Options struct {
 	Store   *storage.Store
 	Cluster Cluster
+	Budget  Budget
 	Clock   clock.Clock
 	Rand    func() uint64 // safe for concurrent use
 	Logger  *slog.Logger

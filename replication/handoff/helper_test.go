@@ -70,6 +70,9 @@ func newWorld(t *testing.T, o Options) *world {
 		t.Fatal(err)
 	}
 	o.Store, o.Cluster, o.Clock, o.Logger = w.store, w, clock.System{}, slog.New(slog.DiscardHandler)
+	if o.Budget == nil {
+		o.Budget = free{}
+	}
 	w.h = New(o)
 	t.Cleanup(w.h.Close)
 	return w
@@ -114,6 +117,12 @@ func (w *world) Deliver(ctx context.Context, to ring.NodeID, _, _ string, object
 	}
 	return nil
 }
+
+// free is a budget without bounds.
+type free struct{}
+
+func (free) Wait(ctx context.Context) error { return context.Cause(ctx) }
+func (free) Pay(int)                        {}
 
 func (w *world) set(m map[ring.NodeID]bool, on bool, ids ...ring.NodeID) {
 	w.mu.Lock()

@@ -1,6 +1,9 @@
 package handoff
 
 import (
+	"context"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,6 +45,42 @@ func TestDeliveriesAtOnceAreBounded(t *testing.T) {
 		synctest.Wait()
 		if left := w.store.HintStats().Count; left != 0 || w.most > 4 {
 			t.Errorf("%d hints are left; %d deliveries at once, want at most 4", left, w.most)
+		}
+	})
+}
+
+// gate is a budget that lets nothing through until it is opened.
+type gate struct {
+	open chan struct{}
+	paid atomic.Int64
+}
+
+func (g *gate) Wait(ctx context.Context) error {
+	select {
+	case <-g.open:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (g *gate) Pay(n int) { g.paid.Add(int64(n)) }
+
+func TestEachDeliveryWaitsForTheBudgetAndPays(t *testing.T) {
+	g := &gate{}
+	inBubble(t, Options{Budget: g}, func(t *testing.T, w *world) {
+		g.open = make(chan struct{})
+		k, p := w.key(0, false)
+		w.hint(k, strings.Repeat("v", 5000), 1, 2, p[0], p[1])
+		w.h.Kick()
+		time.Sleep(time.Minute)
+		if got := w.got(p[0]); len(got) != 0 || g.paid.Load() != 0 {
+			t.Errorf("%d deliveries without the budget, %d bytes paid", len(got), g.paid.Load())
+		}
+		close(g.open)
+		synctest.Wait()
+		if paid := g.paid.Load(); w.kept(k) != nil || paid < 10_000 || paid > 11_000 {
+			t.Errorf("with the budget the hint is %+v, and %d bytes were paid for 2 copies of 5,000", w.kept(k), paid)
 		}
 	})
 }

@@ -146,7 +146,7 @@ func (t *Transfer) copyFrom(j job, c *copied, from ring.NodeID, s *sources, dige
 		if err != nil {
 			return err
 		}
-		if err := t.in.wait(t.life); err != nil {
+		if err := t.o.Budget.Wait(t.life); err != nil {
 			return err
 		}
 		head, rows, err := t.ask(from, ask{Kind: kindPage, Partition: j.partition, After: s.After, Digests: digests}, nil)
@@ -208,7 +208,7 @@ func (t *Transfer) fetch(j job, c *copied, doc *ring.Document, from ring.NodeID,
 		}
 	}
 	for len(want) > 0 {
-		if err := t.in.wait(t.life); err != nil {
+		if err := t.o.Budget.Wait(t.life); err != nil {
 			return err
 		}
 		_, got, err := t.ask(from, ask{Kind: kindFetch, Partition: j.partition}, want)
@@ -250,11 +250,8 @@ func (t *Transfer) joinAll(j job, c *copied, doc *ring.Document, rows []row) err
 			c.seen[r.object.Digest(doc.Secret, r.key.Bucket, r.key.Key)] = struct{}{}
 		}
 	}
-	n := 0
-	for _, r := range rows {
-		n += size(r)
-	}
-	t.in.pay(n)
+	n := sizes(rows)
+	t.o.Budget.Pay(n)
 	t.bytesIn.Add(int64(n))
 	t.mu.Lock()
 	c.Bytes += uint64(n) //nolint:gosec // a sum of lengths

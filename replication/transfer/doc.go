@@ -28,5 +28,6 @@
 //
 // A piece is 512 keys or 256 KiB, a larger object alone. The place behind the last
 // piece is saved beside the objects, behind them in the log, so that a restart goes on
-// from there. What a node sends and takes passes a bucket of tokens each.
+// from there. What a node sends, takes and reads to compare is taken from
+// the budget of its background work.
 package transfer

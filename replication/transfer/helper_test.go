@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -40,6 +41,9 @@ type node struct {
 	fs    *vfs.MemFS
 	store *storage.Store
 	tr    *Transfer
+
+	waits, paid atomic.Int64 // of the budget
+	held        atomic.Bool
 }
 
 func (n *node) Document() *ring.Document { n.w.mu.Lock(); defer n.w.mu.Unlock(); return n.w.doc }
@@ -103,6 +107,18 @@ func (n *node) Propose(_ context.Context, edit func(*ring.Document) (*ring.Docum
 	return nil
 }
 
+// Wait lets everything through, unless it is held, and counts.
+func (n *node) Wait(ctx context.Context) error {
+	n.waits.Add(1)
+	if n.held.Load() {
+		<-ctx.Done()
+	}
+	return context.Cause(ctx)
+}
+
+// Pay counts.
+func (n *node) Pay(bytes int) { n.paid.Add(int64(bytes)) }
+
 func (w *world) node(id ring.NodeID) *node {
 	return w.nodes[slices.IndexFunc(w.nodes, func(n *node) bool { return n.id == id })]
 }
@@ -143,7 +159,7 @@ func (n *node) open() {
 }
 
 func (n *node) start() {
-	tr := New(Options{Store: n.store, Cluster: n, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler)})
+	tr := New(Options{Store: n.store, Cluster: n, Budget: n, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler)})
 	n.w.t.Cleanup(tr.Close)
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()

@@ -22,8 +22,9 @@ var (
 const (
 	pieceKeys  = 512
 	pieceBytes = 256 << 10
-	// digestBytes of objects are read for one piece of digests: it takes little itself.
-	digestBytes = 2 << 20
+	// digestBytes of objects are read for one piece of digests, which takes little itself.
+	// It is what a cut budget is dealt out in, too.
+	digestBytes = 512 << 10
 )
 
 // kind says what is asked.

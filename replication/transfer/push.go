@@ -27,6 +27,9 @@ func (t *Transfer) pushPartition(j job) error {
 		if doc, _, err = t.entry(j); err != nil {
 			return err
 		}
+		if err := t.o.Budget.Wait(t.life); err != nil {
+			return err
+		}
 		var page []storage.Record
 		page, more, err = t.o.Store.RangePage(t.life, j.partition, after, pieceKeys, digestBytes)
 		if err != nil {
@@ -35,6 +38,7 @@ func (t *Transfer) pushPartition(j job) error {
 		if len(page) == 0 {
 			break
 		}
+		t.o.Budget.Pay(compareCost(page))
 		after = page[len(page)-1].Key
 		page = slices.DeleteFunc(page, func(r storage.Record) bool { return dropped(doc, r.Key.Bucket, r.Object) })
 		if err := t.pushPage(j, doc, owners, page); err != nil {
@@ -97,7 +101,7 @@ func (t *Transfer) pushTo(j job, to ring.NodeID, rows []row, page []storage.Reco
 }
 
 func (t *Transfer) push(to ring.NodeID, r storage.Record) error {
-	if err := t.out.wait(t.life); err != nil {
+	if err := t.o.Budget.Wait(t.life); err != nil {
 		return err
 	}
 	ctx, cancel := clock.WithTimeout(t.life, t.o.Clock, askWithin)
@@ -106,7 +110,7 @@ func (t *Transfer) push(to ring.NodeID, r storage.Record) error {
 		return err
 	}
 	n := size(row{key: r.Key, object: r.Object})
-	t.out.pay(n)
+	t.o.Budget.Pay(n)
 	t.bytesOut.Add(int64(n))
 	t.pushed.Add(1)
 	return nil
@@ -174,7 +178,7 @@ func (t *Transfer) answers(head ask, document uint64) error {
 
 // servePage reads one piece.
 func (t *Transfer) servePage(ctx context.Context, head ask) (answer, []row, error) {
-	if err := t.out.wait(ctx); err != nil {
+	if err := t.o.Budget.Wait(ctx); err != nil {
 		return answer{}, nil, err
 	}
 	most := pieceBytes
@@ -199,13 +203,18 @@ func (t *Transfer) servePage(ctx context.Context, head ask) (answer, []row, erro
 			rows[i] = row{key: r.Key, digest: r.Object.Digest(secret, r.Key.Bucket, r.Key.Key)}
 		}
 	}
-	t.sent(rows)
+	if head.Digests {
+		t.o.Budget.Pay(compareCost(page))
+	} else {
+		t.o.Budget.Pay(sizes(rows))
+	}
+	t.bytesOut.Add(int64(sizes(rows)))
 	return got, rows, nil
 }
 
 // serveFetch reads the first of the wanted objects, as many as fit into a piece.
 func (t *Transfer) serveFetch(ctx context.Context, _ ask, want []row) ([]row, error) {
-	if err := t.out.wait(ctx); err != nil {
+	if err := t.o.Budget.Wait(ctx); err != nil {
 		return nil, err
 	}
 	total := 0
@@ -216,38 +225,58 @@ func (t *Transfer) serveFetch(ctx context.Context, _ ask, want []row) ([]row, er
 			return nil, err
 		}
 		r := row{key: w.key, object: o}
-		if total += size(r); len(rows) > 0 && total > pieceBytes {
+		if len(rows) > 0 && total+size(r) > pieceBytes {
 			break
 		}
+		total += size(r)
 		rows = append(rows, r)
 	}
-	t.sent(rows)
+	t.o.Budget.Pay(total)
+	t.bytesOut.Add(int64(total))
 	return rows, nil
 }
 
 // serveLack tells which objects this node does not have as they are. Of the others it
 // says so after a sync (R2).
 func (t *Transfer) serveLack(ctx context.Context, rows []row) ([]int, error) {
+	if err := t.o.Budget.Wait(ctx); err != nil {
+		return nil, err
+	}
 	secret := t.o.Cluster.Document().Secret
 	var lacks []int
+	total := 0
 	for i, r := range rows {
 		var o *causal.Object
 		o, err := t.o.Store.Read(ctx, r.key)
 		if err != nil {
 			return nil, err
 		}
+		total += size(row{key: r.key, object: o})
 		if o.Digest(secret, r.key.Bucket, r.key.Key) != r.digest {
 			lacks = append(lacks, i)
 		}
 	}
+	t.o.Budget.Pay(int(compareShare * float64(total)))
 	return lacks, t.o.Store.Barrier(ctx)
 }
 
-func (t *Transfer) sent(rows []row) {
+func sizes(rows []row) int {
 	n := 0
 	for _, r := range rows {
 		n += size(r)
 	}
-	t.out.pay(n)
-	t.bytesOut.Add(int64(n))
+	return n
+}
+
+// compareShare is the part of its bytes that an object costs which is read to be
+// compared only: it is neither sent nor written.
+const compareShare = 0.5
+
+// compareCost is what a page costs that is read to be compared.
+func compareCost(page []storage.Record) int {
+	n := 0
+	for _, r := range page {
+		n += size(row{key: r.Key, object: r.Object})
+	}
+	return int(compareShare * float64(n))
 }

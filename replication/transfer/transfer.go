@@ -32,10 +32,18 @@ type Cluster interface {
 	Propose(ctx context.Context, edit func(*ring.Document) (*ring.Document, error)) error
 }
 
+// Budget is what the bytes of transfers, in and out, are taken from: who moves some
+// waits, so that nothing is held in memory meanwhile, and pays what they were.
+type Budget interface {
+	Wait(ctx context.Context) error
+	Pay(n int)
+}
+
 // Options are what a Transfer works with. All must be set.
 type Options struct {
 	Store   *storage.Store
 	Cluster Cluster
+	Budget  Budget
 	Clock   clock.Clock
 	Logger  *slog.Logger
 }
@@ -47,7 +55,6 @@ const (
 	atOnce       = 4                      // partitions
 	reportWithin = 2 * time.Second        // of a node that is believed to answer
 	saveEvery    = 16                     // pieces between saved cursors: 4 MiB to do again at most
-	defaultRate  = 64                     // MiB a second
 )
 
 // Stats tell what was done since the start.
@@ -66,7 +73,6 @@ type Stats struct {
 type Transfer struct {
 	o          Options
 	self       ring.NodeID
-	in, out    *throttle
 	kick       chan struct{}
 	kickDriver chan struct{}
 	bytesIn    meter
@@ -100,8 +106,6 @@ func New(o Options) *Transfer {
 		o: o, self: o.Store.NodeID(), kick: make(chan struct{}, 1), kickDriver: make(chan struct{}, 1),
 		copies: map[ring.Partition]*copied{}, drops: map[ring.Partition]uint64{}, silent: map[ring.NodeID]time.Time{},
 	}
-	t.in = &throttle{clock: o.Clock, rate: t.rate}
-	t.out = &throttle{clock: o.Clock, rate: t.rate}
 	t.bytesIn.clock, t.bytesOut.clock = o.Clock, o.Clock
 	t.complaints.clock, t.complaints.log = o.Clock, o.Logger
 	t.life, t.end = context.WithCancel(context.Background())
@@ -141,18 +145,6 @@ func (t *Transfer) LastError() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.last
-}
-
-// rate is the throttle in bytes a second.
-func (t *Transfer) rate() float64 {
-	rate := 0
-	if d := t.o.Cluster.Document(); d != nil {
-		rate = d.Settings.TransferMiBps
-	}
-	if rate <= 0 {
-		rate = defaultRate
-	}
-	return float64(rate) * (1 << 20)
 }
 
 // tick fires once after a while, or, if not short, never.

@@ -4,14 +4,12 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage/causal"
-	"github.com/hengedb/henge/storage/clock"
 )
 
 func TestANewcomerCopiesWhatAnyOldReplicaHas(t *testing.T) {
@@ -214,29 +212,6 @@ func TestReportsAndAnswersAreGivenAfterASync(t *testing.T) {
 			if err := say(); err != nil || n.store.Counters().BarrierSyncs == before {
 				t.Errorf("%s was given without a sync, %v", name, err)
 			}
-		}
-	})
-}
-
-func TestTheThrottleBoundsWhatIsTaken(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		rate := 1000.0
-		th := &throttle{clock: clock.System{}, rate: func() float64 { return rate }}
-		begun := time.Now()
-		for range 100 {
-			if err := th.wait(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			th.pay(100)
-		}
-		if took := time.Since(begun); took < 9*time.Second || took > 11*time.Second {
-			t.Errorf("10,000 bytes at 1,000 a second took %v", took)
-		}
-		th.pay(1_000_000)
-		rate = 1e9 // it heeds a change while it waits
-		begun = time.Now()
-		if err := th.wait(t.Context()); err != nil || time.Since(begun) > time.Second {
-			t.Errorf("after the change of rate: %v, %v", time.Since(begun), err)
 		}
 	})
 }
