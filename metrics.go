@@ -32,6 +32,26 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	c.collectMembers(out)
 	c.collectPhases(out)
+	c.collectGovernor(out)
+}
+
+// collectGovernor shows how the budget of background work stands.
+func (c collector) collectGovernor(out chan<- prometheus.Metric) {
+	send := func(kind prometheus.ValueType, name, help, label, of string, value float64) {
+		desc := prometheus.NewDesc("henge_governor_"+name, help, []string{label}, nil)
+		out <- prometheus.MustNewConstMetric(desc, kind, value, of)
+	}
+	count, gauge := prometheus.CounterValue, prometheus.GaugeValue
+	s := c.n.keys.GovernorStatus()
+	for _, r := range s.Requests {
+		send(gauge, "normal_seconds", "The usual 99th percentile of requests, by verb.", "verb", r.Verb, r.Normal.Seconds())
+		send(gauge, "recent_seconds", "The 99th percentile of requests in the last window, by verb.", "verb", r.Verb, r.Recent.Seconds())
+	}
+	for _, class := range s.Classes {
+		send(count, "bytes_total", "Bytes of background work, by class.", "class", class.Class, float64(class.Bytes))
+		send(count, "waits_total", "Pieces of background work that waited for the budget, by class.", "class", class.Class, float64(class.Waits))
+		send(gauge, "paused", "1 when a class of background work is paused.", "class", class.Class, truth(class.Paused))
+	}
 }
 
 // collectPhases shows how far a layout change is. Without one all partitions are steady.
@@ -90,6 +110,8 @@ func metrics() []metric {
 		{"read_repairs_failed_total", "Read repairs that failed.", count, func(n *Node) float64 { return float64(n.keys.Counters().RepairsFailed.Load()) }},
 		{"overloads_total", "Requests refused because too many were at work.", count, func(n *Node) float64 { return float64(n.keys.Counters().Overloads.Load()) }},
 		{"quorums_lost_total", "Requests that fewer nodes answered than needed.", count, func(n *Node) float64 { return float64(n.keys.Counters().QuorumsLost.Load()) }},
+		{"governor_factor", "Part of the budget that background work is given: below 1 while requests are slow.", gauge, func(n *Node) float64 { return n.keys.Governor().Stats().Factor }},
+		{"governor_budget_bytes", "Bytes a second that background work may move, uncut.", gauge, func(n *Node) float64 { return n.keys.Governor().Stats().Budget }},
 		{"hints", "Keys hinted on this node.", gauge, func(n *Node) float64 { return float64(n.store.HintStats().Count) }},
 		{"hint_oldest_seconds", "Age of the oldest hint.", gauge, func(n *Node) float64 { return n.oldestHintSeconds() }},
 		{"hints_delivered_total", "Hinted copies that a primary acknowledged.", count, func(n *Node) float64 { return float64(n.keys.Handoff().Stats().Delivered) }},

@@ -64,7 +64,10 @@ type Addrs struct {
 	Gossip string
 }
 
-var _ api.Changer = (*replication.Coordinator)(nil)
+var (
+	_ api.Changer  = (*replication.Coordinator)(nil)
+	_ api.Governed = (*replication.Coordinator)(nil)
+)
 
 // Open opens the store in dir, making it if need be, and returns once the
 // listeners stand. The node serves once it holds the cluster document: Ready waits

@@ -68,7 +68,7 @@ func (c *call) handler() (verb, func() int) {
 	return verbAdmin, c.adminHandler()
 }
 
-// adminHandler finds what serves buckets, settings and changes of the layout.
+// adminHandler finds what serves buckets, settings, the governor and changes of the layout.
 func (c *call) adminHandler() func() int {
 	put := c.r.Method == http.MethodPut
 	switch place := c.route.place; {
@@ -86,6 +86,8 @@ func (c *call) adminHandler() func() int {
 		return c.verify
 	case place == placePlan:
 		return c.plan
+	case place == placeGovernor:
+		return c.governor
 	}
 	return c.changeLayout
 }

@@ -59,6 +59,13 @@ type Changer interface {
 	ForceLayout(ctx context.Context, lost []string, yes string) error
 }
 
+// Governed holds back background work. An Admin that is none serves no governor.
+type Governed interface {
+	GovernorStatus() request.Governor
+	// Govern pauses, resumes and sets a budget, on this node and at once.
+	Govern(change request.Govern) (request.Governor, error)
+}
+
 // Options configure a Server. Keys and Admin must be set.
 type Options struct {
 	Keys     Keys

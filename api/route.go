@@ -33,6 +33,7 @@ const (
 	placeForce
 	placeAmend
 	placeVerify
+	placeGovernor
 	placeMetrics
 	placeLive
 	placeReady
@@ -54,7 +55,8 @@ var places = map[string]place{
 	wire.AllBuckets: placeBuckets, wire.Cluster: placeStatus, wire.ClusterSettings: placeSettings,
 	wire.Layout: placeLayout, wire.Stage: placeStage, wire.Plan: placePlan, wire.Apply: placeApply,
 	wire.Pause: placePause, wire.Resume: placeResume, wire.Revert: placeRevert, wire.Force: placeForce, wire.Amend: placeAmend, wire.Verify: placeVerify,
-	pathMetrics: placeMetrics, pathLive: placeLive, pathReady: placeReady, pathContract: placeContract,
+	wire.NodeGovernor: placeGovernor,
+	pathMetrics:       placeMetrics, pathLive: placeLive, pathReady: placeReady, pathContract: placeContract,
 }
 
 // route is a parsed path. Bucket and key are checked only for what a path can get
@@ -133,7 +135,7 @@ func (p place) allowed() []string {
 		return []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete}
 	case placeList, placeExplain:
 		return []string{http.MethodGet}
-	case placeBucket, placeSettings:
+	case placeBucket, placeSettings, placeGovernor:
 		return []string{http.MethodGet, http.MethodHead, http.MethodPut}
 	case placeStage:
 		return []string{http.MethodPost, http.MethodDelete}

@@ -17,7 +17,8 @@ import (
 type Server struct {
 	keys      Keys
 	admin     Admin
-	changer   Changer // nil: layout verbs are not served
+	changer   Changer  // nil: layout verbs are not served
+	governed  Governed // nil: no governor is served
 	log       *slog.Logger
 	maxValue  func() int64
 	maxBodies int64
@@ -47,6 +48,7 @@ func New(o Options) (*Server, error) {
 		metrics: m, exporter: promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}),
 	}
 	s.changer, _ = o.Admin.(Changer)
+	s.governed, _ = o.Admin.(Governed)
 	if o.Pprof {
 		s.profiler = newProfiler()
 	}

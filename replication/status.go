@@ -17,6 +17,8 @@ func (c *Coordinator) Status(context.Context) request.Status {
 		s.Ready = true
 	}
 	s.Hints = c.hintStatus()
+	governor := c.GovernorStatus()
+	s.Governor = &governor
 	if alarm := c.agent.Alarm(); alarm != "" {
 		s.Alarms = append(s.Alarms, alarm)
 	}

@@ -123,6 +123,22 @@ func (c *Client) SetSettings(ctx context.Context, change SettingsChange) (Settin
 	return s, c.edit(ctx, op, change, &s)
 }
 
+// Governor tells how the budget of a node's background work stands: of the first URL
+// that answers.
+func (c *Client) Governor(ctx context.Context) (request.Governor, error) {
+	var g request.Governor
+	err := c.show(ctx, &operation{verb: "governor", path: wire.NodeGovernor, raw: wire.NodeGovernor}, &g)
+	return g, err
+}
+
+// Govern pauses, resumes and sets the budget of a node's background work, and returns
+// how it stands then. It is meant for one node: make the client of its URL, and Pinned.
+func (c *Client) Govern(ctx context.Context, change request.Govern) (request.Governor, error) {
+	var g request.Governor
+	op := &operation{verb: "governor", method: http.MethodPut, path: wire.NodeGovernor, raw: wire.NodeGovernor}
+	return g, c.edit(ctx, op, change, &g)
+}
+
 // Stage adds steps to the staged ones. Nothing moves before Apply.
 func (c *Client) Stage(ctx context.Context, steps []request.LayoutStep) error {
 	return c.change(ctx, "stage", http.MethodPost, wire.Stage, wire.Steps{Steps: steps})

@@ -8,6 +8,7 @@ const (
 	InBuckets       = "/v1/buckets/" // a bucket follows
 	Cluster         = "/v1/cluster"
 	ClusterSettings = "/v1/cluster/settings"
+	NodeGovernor    = "/v1/node/governor"
 	Layout          = "/v1/cluster/layout"
 	Stage           = Layout + "/stage"
 	Plan            = Layout + "/plan"

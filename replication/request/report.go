@@ -25,6 +25,7 @@ type Status struct {
 	Members  []MemberStatus `json:"members"`
 	Hints    HintStatus     `json:"hints"` // kept by the answering node
 	Buckets  []string       `json:"buckets"`
+	Governor *Governor      `json:"governor,omitempty"` // of the answering node
 }
 
 // KeptBucket is a bucket that only the losing side of a force made, and of which a node

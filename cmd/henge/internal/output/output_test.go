@@ -50,6 +50,11 @@ func status() Status {
 			{ID: 4, Name: "n4", Weight: 100, Health: "up", Document: name},
 		},
 		Hints: request.HintStatus{Count: 12, Oldest: 90 * time.Second, Targets: []request.HintTarget{{Node: 3, Name: "n3", Count: 12}}},
+		Governor: &request.Governor{
+			MiBps: 64, Factor: 0.125, Cut: true,
+			Requests: []request.GovernedRequest{{Verb: "write", Normal: 5 * time.Millisecond, Recent: 12 * time.Millisecond}},
+			Classes:  []request.GovernedClass{{Class: "hints", Bytes: 9, Waits: 1}, {Class: "transfers", Paused: true}},
+		},
 	}
 	second := &request.Status{Node: 2, Name: "n2", Waiting: "the cluster document"}
 	return Status{Views: []View{
@@ -63,6 +68,7 @@ func quietStatus() Status {
 	s := status()
 	s.Views = s.Views[:1]
 	s.Views[0].Status.Hints, s.Views[0].Status.Alarms, s.Views[0].Status.Changing = request.HintStatus{}, nil, false
+	s.Views[0].Status.Governor = &request.Governor{MiBps: 64, Factor: 1}
 	return s
 }
 

@@ -35,7 +35,7 @@ func (s Status) Human(w io.Writer) error {
 	if err := Table(w, s.members()); err != nil {
 		return err
 	}
-	for _, line := range slices.Concat([]string{""}, s.forced(), s.changing(), s.hints(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
+	for _, line := range slices.Concat([]string{""}, s.forced(), s.changing(), s.hints(), s.governed(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
@@ -162,6 +162,30 @@ func (s Status) hints() []string {
 	}
 	if lines == nil {
 		return []string{"hints: none owed"}
+	}
+	return lines
+}
+
+// governed says where background work is paused, or held back because requests are slow.
+func (s Status) governed() []string {
+	var lines []string
+	for _, v := range s.Views {
+		if v.Status == nil || v.Status.Governor == nil {
+			continue
+		}
+		g := v.Status.Governor
+		var paused []string
+		for _, c := range g.Classes {
+			if c.Paused {
+				paused = append(paused, c.Class)
+			}
+		}
+		if paused != nil {
+			lines = append(lines, fmt.Sprintf("paused: %s on %s: henge governor resume lets it go on", strings.Join(paused, ", "), v.Name))
+		}
+		if g.Cut {
+			lines = append(lines, fmt.Sprintf("background work on %s yields to requests: it has %.1f of %.0f MiB/s", v.Name, g.Factor*g.MiBps, g.MiBps))
+		}
 	}
 	return lines
 }
