@@ -43,6 +43,15 @@ func (p Position) Segment(q int) Segment {
 	return Segment(bits.RotateLeft64(uint64(p), bits.Len(uint(q))-1+10) & (SegmentsPerPartition - 1))
 }
 
+// SegmentRange returns the first and last position of segment s of partition n when the
+// ring has q.
+func (n Partition) SegmentRange(s Segment, q int) (first, last Position) {
+	first, last = n.Range(q)
+	width := (uint64(last-first) >> 10) + 1
+	first += Position(uint64(s) * width)
+	return first, first + Position(width-1)
+}
+
 // Range returns the first and last position of partition n when the ring has q.
 func (n Partition) Range(q int) (first, last Position) {
 	width := 64 - (bits.Len(uint(q)) - 1)

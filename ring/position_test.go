@@ -46,6 +46,10 @@ func TestSegmentsCoverTheirPartition(t *testing.T) {
 		if want := Segment(uint64(p-first) / width); p.Segment(q) != want || want >= SegmentsPerPartition {
 			t.Errorf("%x of %d partitions is in segment %d, want %d", p, q, p.Segment(q), want)
 		}
+		from, to := p.Partition(q).SegmentRange(p.Segment(q), q)
+		if p < from || p > to || from.Segment(q) != to.Segment(q) || uint64(to-from) != width-1 {
+			t.Errorf("%x of %d partitions is in segment %d, which is %x to %x", p, q, p.Segment(q), from, to)
+		}
 	})
 }
 

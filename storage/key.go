@@ -26,7 +26,8 @@ type Key struct {
 // Position is the key's place on the ring.
 func (k Key) Position() ring.Position { return ring.PositionOf(k.Bucket, k.Key) }
 
-// Compare orders keys as the ring and the disk do.
+// Compare orders keys as the store does: by position, then by bucket and key. It is
+// negative, 0 or positive.
 func (k Key) Compare(other Key) int {
 	return cmp.Or(
 		cmp.Compare(k.Position(), other.Position()), cmp.Compare(len(k.Bucket), len(other.Bucket)),

@@ -17,6 +17,7 @@ type PartitionState struct {
 	Held      bool       // this node is in a set that puts count in
 
 	holding *holding // nil when this node does not serve: only who serves mints (R1)
+	tree    *tree    // nil when this node does not hold it
 }
 
 // layout is the partitions' states. How many there are is fixed when the first
@@ -74,21 +75,24 @@ func (s *Store) swap(d *ring.Document) error {
 	if d.Era.Number < l.era || d.Era.Number == l.era && d.Version < l.version {
 		return nil
 	}
+	renewed := s.renews(d)
+	if d.Forced != nil {
+		s.forced.Store(d) // before the states: who has a new tree reads objects by d
+	}
 	for i := range l.states {
-		l.states[i].Store(s.state(ring.Partition(i), d, l.states[i].Load()))
+		l.states[i].Store(s.state(ring.Partition(i), d, l.states[i].Load(), renewed))
 	}
 	l.era, l.version = d.Era.Number, d.Version
-	if d.Forced != nil {
-		s.forced.Store(d)
-	}
 	s.layout.Store(l)
 	return nil
 }
 
-// state is partition p's under document d, when it was old before.
-func (s *Store) state(p ring.Partition, d *ring.Document, old *PartitionState) *PartitionState {
+// state is partition p's under document d, when it was old before; renewed says that
+// stored objects may mean something else than before.
+func (s *Store) state(p ring.Partition, d *ring.Document, old *PartitionState, renewed bool) *PartitionState {
 	entry := d.Layout[p]
 	now := &PartitionState{Partition: p, Entry: entry, Document: d.Version, Held: entry.Takes(s.nodeID)}
+	now.tree = s.treeFor(d, old, now.Held, renewed)
 	switch {
 	case !d.IsPrimary(p, s.nodeID):
 	case old != nil && old.holding != nil:

@@ -20,10 +20,33 @@ func (s *Store) RangePage(ctx context.Context, p ring.Partition, after Key, reco
 		return nil, false, ErrNoDocument
 	}
 	first, last := p.Range(len(l.states))
+	page, more, err = s.recordPage(ctx, first, last, after, records, bytes)
+	if err != nil {
+		return nil, false, fmt.Errorf("scan partition %d: %w", p, err)
+	}
+	return page, more, nil
+}
+
+// SegmentPage is RangePage for one segment of partition p.
+func (s *Store) SegmentPage(ctx context.Context, p ring.Partition, segment ring.Segment, after Key, records, bytes int) (page []Record, more bool, err error) {
+	l := s.layout.Load()
+	if l == nil {
+		return nil, false, ErrNoDocument
+	}
+	first, last := p.SegmentRange(segment, len(l.states))
+	page, more, err = s.recordPage(ctx, first, last, after, records, bytes)
+	if err != nil {
+		return nil, false, fmt.Errorf("scan segment %d of partition %d: %w", segment, p, err)
+	}
+	return page, more, nil
+}
+
+// recordPage reads a page of the objects from position first to last, after a key.
+func (s *Store) recordPage(ctx context.Context, first, last ring.Position, after Key, records, bytes int) (page []Record, more bool, err error) {
 	lower := ScanFrom{Position: first, Key: after}.bound(sectionObject)
 	pairs, next, err := s.page(ctx, sectionObject, lower, keyAfter(sectionObject, last), pageLimits{records, bytes})
 	if err != nil {
-		return nil, false, fmt.Errorf("scan partition %d: %w", p, err)
+		return nil, false, err
 	}
 	page = make([]Record, len(pairs))
 	for i, pair := range pairs {

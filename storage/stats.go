@@ -10,7 +10,7 @@ type counters struct {
 	reads, writes, pages                              atomic.Uint64
 	commits, barriers, barrierSyncs, refused          atomic.Uint64
 	actorAlarms, actorsEnded                          atomic.Uint64
-	corruptions, corruptReads                         atomic.Uint64
+	corruptions, corruptReads, wrongLeaves            atomic.Uint64
 	backgroundErrors, slowDisk, stalls, clockReserves atomic.Uint64
 }
 
@@ -30,6 +30,7 @@ type Counters struct {
 	BackgroundErrors uint64 // of flushes and compactions
 	SlowDisk         uint64 // operations of the disk that took over 5 s
 	Stalls           uint64 // times that Pebble held up writes
+	WrongLeaves      uint64 // of hash trees, that a rebuild found other than the objects on disk: look at it
 	ClockReserves    uint64 // times that the clock's bound was moved
 }
 
@@ -42,7 +43,7 @@ func (s *Store) Counters() Counters {
 		ActorAlarms: c.actorAlarms.Load(), ActorsEnded: c.actorsEnded.Load(),
 		Corruptions: c.corruptions.Load(), CorruptReads: c.corruptReads.Load(),
 		BackgroundErrors: c.backgroundErrors.Load(), SlowDisk: c.slowDisk.Load(), Stalls: c.stalls.Load(),
-		ClockReserves: c.clockReserves.Load(),
+		ClockReserves: c.clockReserves.Load(), WrongLeaves: c.wrongLeaves.Load(),
 	}
 }
 

@@ -46,6 +46,7 @@ type Store struct {
 	drift      drift
 	binding    chan struct{} // a token: one BindCluster at a time
 	dropping   chan struct{} // a token: one Install or DropRange at a time
+	building   chan struct{} // a token: one BuildTree at a time
 
 	layoutMu sync.Mutex // for swapping states; readers take none
 	layout   atomic.Pointer[layout]

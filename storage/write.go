@@ -48,8 +48,7 @@ func (s *Store) Write(ctx context.Context, k Key, kind WriteKind, change func(*T
 	return c, nil
 }
 
-// write runs change under the lock and hands what it made to Pebble. A hash tree
-// of the partition has its place in applied: it changes there, with the object.
+// write runs change under the lock and hands what it made to Pebble.
 func (s *Store) write(ctx context.Context, k Key, kind WriteKind, change func(*Tx) error) (*Commit, error) {
 	l := s.layout.Load()
 	if l == nil {
@@ -117,9 +116,13 @@ func (t *Tx) readObject() error {
 	return nil
 }
 
-// applied keeps what lives in memory beside the objects and hints. It runs under
+// applied keeps what lives in memory beside the objects and hints: the hash tree of the
+// partition, the actors and the count of the hints. It runs under
 // the key's lock, once the change is applied.
 func (t *Tx) applied() {
+	if t.state.tree != nil && t.object != t.heldObject {
+		t.state.tree.replace(t.pos.Segment(len(t.store.layout.Load().states)), t.key, t.heldObject, t.object)
+	}
 	if forgets(t.heldObject, t.object) {
 		t.store.endHoldings(t.pos, t.pos)
 	}
