@@ -81,6 +81,13 @@ func (s *Store) TreeLeaves(p ring.Partition) (leaves []uint64, known bool) {
 	return leaves, true
 }
 
+// TreeState reports whether this node holds partition p, and with it a hash tree, and
+// whether that is built.
+func (s *Store) TreeState(p ring.Partition) (held, known bool) {
+	t := s.treeOf(p)
+	return t != nil, t != nil && t.built.Load()
+}
+
 // treeOf is partition p's tree; nil when it is not held.
 func (s *Store) treeOf(p ring.Partition) *tree {
 	l := s.layout.Load()

@@ -1,0 +1,92 @@
+package mutants
+
+// exchangeRows break the hash trees, what is shipped where they differ, and the dirty
+// ledger.
+func exchangeRows() []Mutant {
+	const (
+		trees = "TestTreesAreAsTheObjectsAtAnyMoment"
+		pkg   = "./replication/exchange"
+		both  = "TestOneExchangeMakesBothSidesEqual"
+	)
+	return []Mutant{{
+		Name: "leaf keeps what was replaced",
+		Rule: "a leaf is the sum of what its segment holds now",
+		File: "storage/tree.go",
+		Old:  `t.add(i, t.hash(k, old)^t.hash(k, now))`,
+		New:  `t.add(i, t.hash(k, now))`,
+
+		Package: "./storage", Run: trees,
+	}, {
+		Name: "build forgets what changed meanwhile",
+		Rule: "a leaf is the scan and what changed since its snapshot",
+		File: "storage/treebuild.go",
+		Old:  `t.add(segment, copied[i]^scanned[i])`,
+		New:  `t.leaves[segment].Store(scanned[i])`,
+
+		Package: "./storage", Run: trees,
+	}, {
+		Name: "tree outlives its partition",
+		Rule: "a partition that is won again is another holding, and its tree is built anew",
+		File: "storage/tree.go",
+		Old:  `case !held:`,
+		New:  `case !held && (old == nil || old.tree == nil):`,
+
+		Package: "./storage", Run: "TestATreeIsNotKnownBeforeItIsBuilt",
+	}, {
+		Name: "exchange only takes",
+		Rule: "what differs is shipped both ways",
+		File: "replication/exchange/merge.go",
+		Old:  `m.push = append(m.push, a.key)`,
+		New:  `m.push = append(m.push[:0:0], m.push...)`,
+
+		Package: pkg, Run: both,
+	}, {
+		Name: "exchange compares keys only",
+		Rule: "replicas are equal when they know the same of each key",
+		File: "replication/exchange/merge.go",
+		Old:  `case order > 0 || a.digest != b.digest:`,
+		New:  `case order > 0:`,
+
+		Package: pkg, Run: both,
+	}, {
+		Name: "join not sent back",
+		Rule: "of two concurrent states each side gets the other's",
+		File: "replication/exchange/merge.go",
+		Old:  `if whole != nil {`,
+		New:  `if whole != nil && whole == o {`,
+
+		Package: pkg, Run: both,
+	}, {
+		Name: "exchange by an old document answered",
+		Rule: "who lost the partition refuses (R3)",
+		File: "replication/exchange/serve.go",
+		Old:  `!slices.Contains(e.Serving, x.self) || e.Changed > document`,
+		New:  `!slices.Contains(e.Serving, x.self) && e.Changed > document+1<<40`,
+
+		Package: pkg, Run: "TestWhoServesAPartitionNoMoreRefuses",
+	}, {
+		Name: "tree that is being built is equal",
+		Rule: "an unfinished tree says unknown, never equal",
+		File: "replication/exchange/serve.go",
+		Old:  `return encodeRoot(verdictUnknown, nil), nil`,
+		New:  `return encodeRoot(verdictEqual, nil), nil`,
+
+		Package: pkg, Run: "TestATreeThatIsBeingBuiltSaysNothing",
+	}, {
+		Name: "equal without a sync",
+		Rule: "saying is syncing (R2)",
+		File: "replication/exchange/serve.go",
+		Old:  `return encodeRoot(verdictEqual, nil), x.o.Store.Barrier(ctx)`,
+		New:  `return encodeRoot(verdictEqual, nil), nil`,
+
+		Package: pkg, Run: "TestEqualIsSaidAfterASync",
+	}, {
+		Name: "ledger forgets what failed",
+		Rule: "an entry stays until its replica holds what it missed",
+		File: "replication/exchange/schedule.go",
+		Old:  `x.ledger.giveBack(p, e, x.o.Clock.Now())`,
+		New:  `_ = e`,
+
+		Package: pkg, Run: "TestALedgerEntryIsTriedAgainAndLessOften",
+	}}
+}
