@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/bits"
 	"net"
+	"time"
 	"unicode/utf8"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -47,6 +48,11 @@ type Options struct {
 	// node that begins the cluster.
 	Partitions int
 	Replicas   int
+
+	// ExchangeEvery is how often, about, each partition is compared with another of its
+	// replicas, so that they become equal without any client; 0 is a minute, negative is
+	// never.
+	ExchangeEvery time.Duration
 
 	MaxInFlight int   // client requests at work at once; 0 is 1,024
 	CacheBytes  int64 // of the store's block cache; 0 is the store's default

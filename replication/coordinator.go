@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hengedb/henge/replication/agree"
+	"github.com/hengedb/henge/replication/exchange"
 	"github.com/hengedb/henge/replication/governor"
 	"github.com/hengedb/henge/replication/handoff"
 	"github.com/hengedb/henge/replication/request"
@@ -39,6 +40,9 @@ type Options struct {
 	// MaxInFlight bounds the client requests at work; one more is refused at once
 	// with request.ErrOverload. 0 is DefaultMaxInFlight.
 	MaxInFlight int
+	// ExchangeEvery is how often, about, each partition is compared with one of its
+	// replicas. 0 is exchange.DefaultEvery; negative is never.
+	ExchangeEvery time.Duration
 }
 
 // DefaultMaxInFlight is enough to keep any disk busy, and with values of 1 KiB a
@@ -97,6 +101,7 @@ type Coordinator struct {
 	handoff  *handoff.Handoff
 	transfer *transfer.Transfer
 	governor *governor.Governor
+	exchange *exchange.Exchange
 	clock    clock.Clock
 	rand     func() uint64
 	log      *slog.Logger
@@ -135,7 +140,10 @@ func New(o Options) (*Coordinator, error) {
 	c.life, c.end = context.WithCancel(context.Background())
 	c.health = NewHealth(HealthOptions{
 		Self: c.self, Members: o.Members, Dial: o.RPC, Clock: o.Clock, Logger: o.Logger,
-		OnUp: func(ring.NodeID) { c.handoff.Kick() },
+		OnUp: func(id ring.NodeID) {
+			c.handoff.Kick()
+			c.exchange.Back(id)
+		},
 	})
 	c.governor = governor.New(governor.Options{Clock: o.Clock, Budget: c.budget})
 	c.handoff = handoff.New(handoff.Options{
@@ -143,6 +151,9 @@ func New(o Options) (*Coordinator, error) {
 	})
 	c.transfer = transfer.New(transfer.Options{
 		Store: o.Store, Cluster: c, Budget: c.governor.For(governor.Transfers), Clock: o.Clock, Logger: o.Logger,
+	})
+	c.exchange = exchange.New(exchange.Options{
+		Store: o.Store, Cluster: exchanging{c}, Clock: o.Clock, Logger: o.Logger, Every: o.ExchangeEvery,
 	})
 	c.serve()
 	c.health.Start()
@@ -165,6 +176,7 @@ func (c *Coordinator) Adopted(d *ring.Document) {
 	c.health.Learn(d)
 	c.handoff.Kick()
 	c.transfer.Kick()
+	c.exchange.Kick()
 }
 
 // Document is the cluster document held now; nil while there is none.
@@ -210,6 +222,7 @@ func (c *Coordinator) Close() error {
 		return request.ErrClosed
 	}
 	c.end()
+	c.exchange.Close()
 	c.transfer.Close()
 	c.handoff.Close()
 	c.health.Close()

@@ -23,6 +23,7 @@ const (
 	methodScan     rpc.Method = 6
 	methodInspect  rpc.Method = 7
 	methodTransfer rpc.Method = 8 // package transfer's messages
+	methodExchange rpc.Method = 9 // package exchange's messages
 )
 
 // The hot messages are packed by hand; n| is a uvarint length before its bytes.

@@ -250,17 +250,27 @@ func acceptJoin(a *ask, self ring.NodeID, unsynced bool, body []byte) error {
 
 // settle waits for the late answers of a put, and leaves a marker for every
 // primary that turned out to be away while no fallback stands for it. One that is
-// merely slow gets none: hints are for the absent.
+// merely slow gets none: hints are for the absent. It is entered in the dirty ledger, as
+// is one whose hint a fallback did not take.
 func (c *Coordinator) settle(w *write, m *minted, r *round) {
 	r.finish()
 	r.cancel()
 	var away []ring.NodeID
 	for _, a := range r.asks {
-		if a.state == askOK || a.role != request.Primary || a.node == c.self || r.stoodFor(a.node) {
+		if a.state == askOK || a.node == c.self {
+			continue
+		}
+		for _, target := range a.targets {
+			if !r.stoodFor(target) {
+				c.exchange.Dirty(w.key.stored(), target)
+			}
+		}
+		if a.role != request.Primary || r.stoodFor(a.node) {
 			continue
 		}
 		if c.health.Up(a.node) {
 			c.counters.Dirty.Add(1)
+			c.exchange.Dirty(w.key.stored(), a.node)
 			continue
 		}
 		away = append(away, a.node)

@@ -22,6 +22,7 @@ func (c *Coordinator) serve() {
 	c.rpc.Handle(methodScan, rpc.Spawn, c.serveScan)
 	c.rpc.Handle(methodInspect, rpc.Spawn, c.serveInspect)
 	c.rpc.Handle(methodTransfer, rpc.Spawn, c.serveTransfer)
+	c.rpc.Handle(methodExchange, rpc.Spawn, c.serveExchange)
 }
 
 // refused is a "no" on its way to another node: the code names a sentinel there.
@@ -133,6 +134,9 @@ func (c *Coordinator) oweLater(w *write, object *causal.Object, away []ring.Node
 	if err != nil {
 		c.counters.HintsRefused.Add(1)
 		c.log.Warn("hint refused", attrKey(w.key), attrErr(err))
+		for _, id := range away {
+			c.exchange.Dirty(w.key.stored(), id)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ func (c *Coordinator) Status(context.Context) request.Status {
 	} else {
 		s.Ready = true
 	}
-	s.Hints = c.hintStatus()
+	s.Hints, s.Dirty = c.hintStatus(), c.dirtyStatus()
 	governor := c.GovernorStatus()
 	s.Governor = &governor
 	if alarm := c.agent.Alarm(); alarm != "" {

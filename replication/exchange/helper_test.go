@@ -84,8 +84,11 @@ func (w *world) start(o Options) {
 		if o.Clock == nil {
 			o.Clock = clock.System{}
 		}
-		one.x = New(o)
-		w.t.Cleanup(one.x.Close)
+		x := New(o)
+		w.t.Cleanup(x.Close)
+		w.mu.Lock() // those that began before may ask already
+		one.x = x
+		w.mu.Unlock()
 	}
 }
 
@@ -151,12 +154,13 @@ func (n *node) Ask(ctx context.Context, to ring.NodeID, body []byte) ([]byte, er
 	n.w.mu.Lock()
 	away := n.w.away[to]
 	n.w.asks[kind(body[0])]++
+	x := n.w.byID[to].x
 	n.w.mu.Unlock()
-	if away {
+	if away || x == nil {
 		return nil, errAway
 	}
 	time.Sleep(n.w.latency)
-	return n.w.byID[to].x.Handle(ctx, n.Document().Version, body)
+	return x.Handle(ctx, n.Document().Version, body)
 }
 
 // say sets whether a node is away, and tells the others when it is back.

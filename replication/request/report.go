@@ -24,6 +24,7 @@ type Status struct {
 	Parts    int            `json:"partitions"`        // Q
 	Members  []MemberStatus `json:"members"`
 	Hints    HintStatus     `json:"hints"` // kept by the answering node
+	Dirty    DirtyStatus    `json:"dirty"` // known to the answering node
 	Buckets  []string       `json:"buckets"`
 	Governor *Governor      `json:"governor,omitempty"` // of the answering node
 }
@@ -56,6 +57,13 @@ type HintStatus struct {
 	Count   int64         `json:"count"` // keys hinted
 	Oldest  time.Duration `json:"oldest_ns"`
 	Targets []HintTarget  `json:"targets,omitempty"`
+}
+
+// DirtyStatus is what a node knows other replicas to have missed and to lack perhaps: the
+// dirty ledger, which exchanges serve first.
+type DirtyStatus struct {
+	Segments int           `json:"segments"`
+	Oldest   time.Duration `json:"oldest_ns"`
 }
 
 // HintTarget is what is owed to one node.
