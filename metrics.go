@@ -126,6 +126,22 @@ func metrics() []metric {
 		{"transfer_pushed_total", "Objects that an owner lacked and a former one sent.", count, func(n *Node) float64 { return float64(n.keys.Transfer().Stats().Pushed) }},
 		{"transfer_dropped_total", "Partitions deleted by a former owner.", count, func(n *Node) float64 { return float64(n.keys.Transfer().Stats().Dropped) }},
 		{"transfer_failed_total", "Transfers given up for a while.", count, func(n *Node) float64 { return float64(n.keys.Transfer().Stats().Failed) }},
+		{"exchange_total", "Comparisons of a partition with another replica.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Exchanges) }},
+		{"exchange_equal_total", "Comparisons that ended with equal roots.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Equal) }},
+		{"exchange_unknown_total", "Comparisons left because a hash tree was being built.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Unknown) }},
+		{"exchange_failed_total", "Comparisons given up; others are made.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Failed) }},
+		{"exchange_messages_total", "Messages sent to compare, and objects sent.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Messages) }},
+		{"exchange_out_bytes_total", "Bytes sent in exchanges that this node began.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().BytesOut) }},
+		{"exchange_in_bytes_total", "Bytes taken in exchanges that this node began.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().BytesIn) }},
+		{"exchange_segments_total", "Segments whose leaves differed, or that the ledger named.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Segments) }},
+		{"exchange_keys_total", "Keys compared by their digests.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Keys) }},
+		{"exchange_pulled_total", "Objects that this node lacked and another replica had.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Pulled) }},
+		{"exchange_pushed_total", "Objects that another replica lacked and this node sent.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Pushed) }},
+		{"exchange_dirty_segments", "Segments in which replicas are known to have missed writes.", gauge, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Dirty) }},
+		{"exchange_dirty_oldest_seconds", "Age of the oldest of them.", gauge, func(n *Node) float64 { return n.oldestDirtySeconds() }},
+		{"exchange_trees_built_total", "Hash trees built.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Trees) }},
+		{"exchange_trees_unknown", "Partitions held whose hash tree is not built yet.", gauge, func(n *Node) float64 { return n.unknownTrees() }},
+		{"exchange_wrong_leaves_total", "Leaves of hash trees that a rebuild found other than the objects on disk.", count, func(n *Node) float64 { return float64(n.store.Counters().WrongLeaves) }},
 		{"store_reads_total", "Lookups in the store, those of writes included.", count, func(n *Node) float64 { return float64(n.store.Counters().Reads) }},
 		{"store_writes_total", "Batches of objects and hints committed to the store.", count, func(n *Node) float64 { return float64(n.store.Counters().Writes) }},
 		{"store_refused_total", "Writes refused because the disk is short of room.", count, func(n *Node) float64 { return float64(n.store.Counters().Refused) }},
@@ -142,4 +158,17 @@ func (n *Node) oldestHintSeconds() float64 {
 		return 0
 	}
 	return max(0, n.store.Now().Time().Sub(oldest.Time()).Seconds())
+}
+
+func (n *Node) oldestDirtySeconds() float64 {
+	oldest := n.keys.Exchange().Stats().DirtyOldest
+	if oldest.IsZero() {
+		return 0
+	}
+	return max(0, n.o.Seams.Clock.Now().Sub(oldest).Seconds())
+}
+
+func (n *Node) unknownTrees() float64 {
+	s := n.store.TreeStats()
+	return float64(s.Held - s.Known)
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"testing/synctest"
+	"time"
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/ring"

@@ -23,8 +23,8 @@ type Status struct {
 	Replicas int            `json:"replicas"`          // N
 	Parts    int            `json:"partitions"`        // Q
 	Members  []MemberStatus `json:"members"`
-	Hints    HintStatus     `json:"hints"` // kept by the answering node
-	Dirty    DirtyStatus    `json:"dirty"` // known to the answering node
+	Hints    HintStatus     `json:"hints"`          // kept by the answering node
+	Dirty    DirtyStatus    `json:"dirty,omitzero"` // known to the answering node
 	Buckets  []string       `json:"buckets"`
 	Governor *Governor      `json:"governor,omitempty"` // of the answering node
 }

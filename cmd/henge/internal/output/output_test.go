@@ -55,6 +55,7 @@ func status() Status {
 			Requests: []request.GovernedRequest{{Verb: "write", Normal: 5 * time.Millisecond, Recent: 12 * time.Millisecond}},
 			Classes:  []request.GovernedClass{{Class: "hints", Bytes: 9, Waits: 1}, {Class: "transfers", Paused: true}},
 		},
+		Dirty: request.DirtyStatus{Segments: 7, Oldest: 3 * time.Second},
 	}
 	second := &request.Status{Node: 2, Name: "n2", Waiting: "the cluster document"}
 	return Status{Views: []View{
@@ -67,6 +68,7 @@ func status() Status {
 func quietStatus() Status {
 	s := status()
 	s.Views = s.Views[:1]
+	s.Views[0].Status.Dirty = request.DirtyStatus{}
 	s.Views[0].Status.Hints, s.Views[0].Status.Alarms, s.Views[0].Status.Changing = request.HintStatus{}, nil, false
 	s.Views[0].Status.Governor = &request.Governor{MiBps: 64, Factor: 1}
 	return s

@@ -35,7 +35,7 @@ func (s Status) Human(w io.Writer) error {
 	if err := Table(w, s.members()); err != nil {
 		return err
 	}
-	for _, line := range slices.Concat([]string{""}, s.forced(), s.changing(), s.hints(), s.governed(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
+	for _, line := range slices.Concat([]string{""}, s.forced(), s.changing(), s.hints(), s.dirty(), s.governed(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
@@ -186,6 +186,20 @@ func (s Status) governed() []string {
 		if g.Cut {
 			lines = append(lines, fmt.Sprintf("background work on %s yields to requests: it has %.1f of %.0f MiB/s", v.Name, g.Factor*g.MiBps, g.MiBps))
 		}
+	}
+	return lines
+}
+
+// dirty says which node knows others to have missed writes.
+func (s Status) dirty() []string {
+	var lines []string
+	for _, v := range s.Views {
+		if v.Status == nil || v.Status.Dirty.Segments == 0 {
+			continue
+		}
+		d := v.Status.Dirty
+		lines = append(lines, fmt.Sprintf("dirty: %s has %d segments to compare with replicas that missed writes, the oldest for %s",
+			v.Name, d.Segments, d.Oldest.Round(time.Second)))
 	}
 	return lines
 }
