@@ -9,7 +9,7 @@ func exchangeRows() []Mutant {
 		both  = "TestOneExchangeMakesBothSidesEqual"
 	)
 	return []Mutant{{
-		Name: "leaf keeps what was replaced",
+		Name: "tree keeps what was replaced",
 		Rule: "a leaf is the sum of what its segment holds now",
 		File: "storage/tree.go",
 		Old:  `t.add(i, t.hash(k, old)^t.hash(k, now))`,
@@ -17,7 +17,7 @@ func exchangeRows() []Mutant {
 
 		Package: "./storage", Run: trees,
 	}, {
-		Name: "build forgets what changed meanwhile",
+		Name: "tree forgets what changed while it was built",
 		Rule: "a leaf is the scan and what changed since its snapshot",
 		File: "storage/treebuild.go",
 		Old:  `t.add(segment, copied[i]^scanned[i])`,
@@ -49,7 +49,7 @@ func exchangeRows() []Mutant {
 
 		Package: pkg, Run: both,
 	}, {
-		Name: "join not sent back",
+		Name: "exchange does not send the join back",
 		Rule: "of two concurrent states each side gets the other's",
 		File: "replication/exchange/merge.go",
 		Old:  `if whole != nil {`,
@@ -73,7 +73,7 @@ func exchangeRows() []Mutant {
 
 		Package: pkg, Run: "TestATreeThatIsBeingBuiltSaysNothing",
 	}, {
-		Name: "equal without a sync",
+		Name: "exchange says equal without a sync",
 		Rule: "saying is syncing (R2)",
 		File: "replication/exchange/serve.go",
 		Old:  `return encodeRoot(verdictEqual, nil), x.o.Store.Barrier(ctx)`,
@@ -88,5 +88,37 @@ func exchangeRows() []Mutant {
 		New:  `_ = e`,
 
 		Package: pkg, Run: "TestALedgerEntryIsTriedAgainAndLessOften",
+	}, {
+		Name: "tree leaves out what a force renewed",
+		Rule: "hashes are of what stored objects mean, which a bucket of the losing side changes",
+		File: "storage/tree.go",
+		Old:  `case old != nil && old.tree != nil && !renewed:`,
+		New:  `case old != nil && old.tree != nil:`,
+
+		Package: "./storage", Run: "TestATreeIsBuiltAnewWhenStoredObjectsMeanSomethingElse",
+	}, {
+		Name: "exchange not soon with who is back",
+		Rule: "what a node missed while it was away comes soon",
+		File: "replication/exchange/schedule.go",
+		Old:  `t.back = append(t.back, id)`,
+		New:  `continue`,
+
+		Package: pkg, Run: "TestANodeThatIsBackIsComparedSoon",
+	}, {
+		Name: "ledger without the slow",
+		Rule: "a live primary that was too slow is entered in the dirty ledger",
+		File: "replication/put.go",
+		Old:  `c.exchange.Dirty(w.key.stored(), a.node)`,
+		New:  `_ = a.node`,
+
+		Package: "./replication", Run: "TestWhatASlowPrimaryMissedIsShippedFirst",
+	}, {
+		Name: "ledger without refused hints",
+		Rule: "a primary that nobody took the hint for is entered in the dirty ledger",
+		File: "replication/put.go",
+		Old:  `c.exchange.Dirty(w.key.stored(), target)`,
+		New:  `_ = target`,
+
+		Package: "./replication", Run: "TestWhatNobodyTookAHintForIsShippedOnceThePrimaryIsBack",
 	}}
 }
