@@ -154,6 +154,7 @@ func New(o Options) (*Coordinator, error) {
 	})
 	c.exchange = exchange.New(exchange.Options{
 		Store: o.Store, Cluster: exchanging{c}, Clock: o.Clock, Logger: o.Logger, Every: o.ExchangeEvery,
+		Pace: c.governor.For(governor.Exchange), Trees: c.governor.For(governor.Rebuilds),
 	})
 	c.serve()
 	c.health.Start()

@@ -40,8 +40,8 @@ func (x *Exchange) build() {
 
 // paced is the pace of a build, which reads a piece between two calls.
 func (x *Exchange) paced(ctx context.Context, read int) error {
-	x.pace.Pay(read)
-	return x.pace.Wait(ctx)
+	x.o.Trees.Pay(read)
+	return x.o.Trees.Wait(ctx)
 }
 
 // nextTree is a partition whose tree is not known or has to be built again; due is when

@@ -34,7 +34,8 @@ type Options struct {
 	Cluster Cluster
 	Clock   clock.Clock
 	Logger  *slog.Logger
-	Pace    Pace // nil is a plain throttle
+	Pace    Pace // of comparisons and what they ship; nil holds nothing back
+	Trees   Pace // of building hash trees; nil holds nothing back
 
 	// Every is how often a partition is compared with one of its replicas, about; 0 is
 	// DefaultEvery, negative is never: then only the ledger is served.
@@ -116,8 +117,11 @@ func New(o Options) *Exchange {
 	if o.Rebuild == 0 {
 		o.Rebuild = DefaultRebuild
 	}
+	if o.Trees == nil {
+		o.Trees = unpaced{}
+	}
 	if o.Pace == nil {
-		o.Pace = &throttle{clock: o.Clock}
+		o.Pace = unpaced{}
 	}
 	x := &Exchange{
 		o: o, self: o.Store.NodeID(), pace: o.Pace, kick: make(chan struct{}, 1), kickBuild: make(chan struct{}, 1),
