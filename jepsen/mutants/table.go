@@ -4,5 +4,5 @@ import "slices"
 
 // Table is every mutant.
 func Table() []Mutant {
-	return slices.Concat(causalRows(), storageRows(), agreeRows(), handoffRows(), requestRows(), replicaRows(), transferRows(), exchangeRows(), ringRows(), clusterRows())
+	return slices.Concat(causalRows(), storageRows(), agreeRows(), handoffRows(), requestRows(), replicaRows(), transferRows(), exchangeRows(), governorRows(), ringRows(), clusterRows())
 }
