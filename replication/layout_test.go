@@ -164,11 +164,24 @@ func TestAWipedNodeTakesItsOwnPlace(t *testing.T) {
 			t.Fatalf("taken in though auto-join is off: %v", err)
 		}
 		c.set(t, func(s *ring.Settings) { s.AutoJoin = true }, left...)
-		for _, n := range left {
-			if err := n.TakeIn(ctx, c.peers[:3]); err != nil {
-				t.Fatal(err)
+		takeIn := func() {
+			for _, n := range left {
+				if err := n.TakeIn(ctx, c.peers[:3]); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
+		if takeIn(); left[0].Layout().Change != nil {
+			t.Fatal("it was replaced at once: it may live behind a split")
+		}
+		time.Sleep(6 * time.Minute)
+		left[1].health.Failed(left[0].self, "it died too")
+		left[0].health.Failed(left[1].self, "it died too")
+		if takeIn(); left[0].Layout().Change != nil || left[1].Layout().Change != nil {
+			t.Fatal("it was replaced though no majority of its replicas is left")
+		}
+		time.Sleep(time.Minute) // they find each other
+		takeIn()
 		time.Sleep(time.Second) // the other one is told
 		d := left[0].agent.Document()
 		if d.Change == nil || len(d.Change.Steps) != 1 || d.Change.Steps[0].Verb != ring.VerbReplace || d.Change.Steps[0].Node != old ||

@@ -87,6 +87,9 @@ func (c *Coordinator) mintHint(tx *storage.Tx, w *write, m *minted) error {
 	if tx.Partition().Entry.Takes(c.self) {
 		return errStale // in a set of the partition nobody mints from a hint, and only who serves mints at all (R1)
 	}
+	if c.goes() {
+		return fmt.Errorf("%w: this node goes, or has left, and keeps no hint", request.ErrNotReady)
+	}
 	held := tx.Hint()
 	var object *causal.Object
 	if held != nil {

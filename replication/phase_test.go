@@ -182,3 +182,41 @@ func TestInAChangeOneSetStandsInForTheOther(t *testing.T) {
 		}
 	})
 }
+
+// Who goes, or has left, may have said that it holds no hint: it takes none, and mints
+// none, also from a sender that has not heard of it.
+func TestWhoGoesKeepsNoHint(t *testing.T) {
+	inCluster(t, 4, func(t *testing.T, c *cluster) {
+		key, p, others := c.key(0)
+		n, old := others[0], c.nodes[0].agent.Document()
+		d := old.Clone()
+		d.Version++
+		d.Change = &ring.Change{Applied: d.Version}
+		for i := range d.Members {
+			if d.Members[i].ID == n.self {
+				d.Members[i].Going = ring.Leaves
+			}
+		}
+		d, err := d.Seal()
+		if err == nil {
+			err = n.agent.Adopt(t.Context(), d.Raw())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &write{
+			key: keyName{"default", key}, place: n.place(old, storage.Key{Bucket: "default", Key: key}.Position()),
+			bucket: ring.Bucket{Generation: 1}, latest: ^causal.Stamp(0), stands: []ring.NodeID{p[0].self},
+		}
+		if _, err := n.mint(t.Context(), w); !errors.Is(err, request.ErrNotReady) {
+			t.Errorf("it minted: %v", err)
+		}
+		m := joinRequest{key: w.key, object: sampleOf(old), targets: []ring.NodeID{p[0].self}, w: 2}
+		if _, err := n.serveJoin(t.Context(), &rpc.Request{From: rpc.Peer{ID: p[1].self, Nonce: 1}, Document: old.Version, Body: m.encode()}); err == nil {
+			t.Error("it took a hint")
+		}
+		if n.hint(t, key) != nil {
+			t.Error("it keeps a hint")
+		}
+	})
+}

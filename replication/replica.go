@@ -98,14 +98,21 @@ func (c *Coordinator) joinTx(tx *storage.Tx, m *joinRequest, senderDocument uint
 			tx.SetHint(owe(tx.Hint(), m.targets, m.w, c.store.Now(), c.rand()))
 		}
 	case len(m.targets) > 0:
-		if me, _ := c.agent.Document().Member(c.self); me.Going != "" {
-			return fmt.Errorf("%w: this node goes, and would have to hand a hint over at once", request.ErrNotReady)
+		if c.goes() {
+			return fmt.Errorf("%w: this node goes, or has left, and would have to hand a hint over at once", request.ErrNotReady)
 		}
 		tx.SetHint(keep(tx.Hint(), m.object, m.targets, m.w, c.store.Now(), c.rand()))
 	default:
 		return fmt.Errorf("%w: this node is no replica of the key", errStale)
 	}
 	return nil
+}
+
+// goes reports whether this node is no member that stays: it keeps no hint for anybody,
+// for it may have said already that it holds none.
+func (c *Coordinator) goes() bool {
+	me, member := c.agent.Document().Member(c.self)
+	return !member || me.Going != ""
 }
 
 // joinOwn joins an object into this node's own copy, as long as it is a replica.

@@ -36,17 +36,11 @@ func (c *Coordinator) TakeIn(ctx context.Context, seen []ring.Peer) error {
 	if !d.Settings.AutoJoin || d.Change != nil || len(d.Staged) > 0 || !c.leads(d) {
 		return nil
 	}
-	newcomers := slices.DeleteFunc(slices.Clone(seen), func(p ring.Peer) bool { return !eligible(d, p) })
-	if len(newcomers) == 0 {
+	if len(c.joins(d, seen)) == 0 {
 		return nil
 	}
 	return c.editLayout(ctx, "take in", func(d *ring.Document) (*ring.Document, error) {
-		var steps []ring.Step
-		for _, p := range newcomers {
-			if eligible(d, p) {
-				steps = append(steps, c.takeIn(d, p))
-			}
-		}
+		steps := c.joins(d, seen)
 		if len(steps) == 0 || d.Change != nil || len(d.Staged) > 0 {
 			return nil, nil
 		}
@@ -54,15 +48,44 @@ func (c *Coordinator) TakeIn(ctx context.Context, seen []ring.Peer) error {
 	})
 }
 
-// takeIn is the step that makes a process a member.
-func (c *Coordinator) takeIn(d *ring.Document, p ring.Peer) ring.Step {
-	m := MemberOf(p)
-	old, lost := c.formerSelf(d, p)
-	if !lost {
-		return ring.Step{Verb: ring.VerbAdd, Node: m.ID, Member: &m}
+// joins are the steps by which live processes become members.
+func (c *Coordinator) joins(d *ring.Document, seen []ring.Peer) (steps []ring.Step) {
+	for _, p := range seen {
+		if !eligible(d, p) {
+			continue
+		}
+		m := MemberOf(p)
+		old, lost := c.formerSelf(d, p)
+		switch {
+		case !lost:
+			steps = append(steps, ring.Step{Verb: ring.VerbAdd, Node: m.ID, Member: &m})
+		case c.replaceable(d, old): // alone: of two at once some partition might keep no majority
+			m.Weight, m.Zone = old.Weight, old.Zone
+			return []ring.Step{{Verb: ring.VerbReplace, Node: old.ID, Going: ring.Expelled, Member: &m}}
+		}
 	}
-	m.Weight = old.Weight
-	return ring.Step{Verb: ring.VerbReplace, Node: old.ID, Going: ring.Expelled, Member: &m}
+	return steps
+}
+
+// replaceable reports whether a member may be expelled for its new store with nobody
+// asked: it has been away for as long as a newcomer may be silent, for what has its name
+// and address may be another machine while it lives behind a split; and of each partition
+// that it serves a majority of the replicas is up without it.
+func (c *Coordinator) replaceable(d *ring.Document, old ring.Member) bool {
+	since := c.health.Node(old.ID).Since
+	if since.IsZero() || c.clock.Now().Sub(since) < d.Settings.Silence() {
+		return false
+	}
+	for _, e := range d.Layout {
+		if !slices.Contains(e.Serving, old.ID) {
+			continue
+		}
+		up := slices.DeleteFunc(slices.Clone(e.Serving), func(id ring.NodeID) bool { return id == old.ID || !c.health.Up(id) })
+		if len(up) <= len(e.Serving)/2 {
+			return false
+		}
+	}
+	return true
 }
 
 // formerSelf finds the member that a process was before its disk was lost: of its name,

@@ -89,16 +89,46 @@ func (d *Document) Amended(gone NodeID, with *Member) (*Document, error) {
 	case m.Going == Expelled && !slices.ContainsFunc(d.Layout, func(e Entry) bool { return e.amendable(gone) }):
 		return nil, nil
 	}
-	members, sets, err := d.aimWithout(m, with)
+	return d.amend(m, with, func(next *Document) { next.giveUp(m, with) })
+}
+
+// Spared is the next version of the document, in which the change in flight names others
+// in the place of a silent newcomer, which serves nothing yet and leaves again. Nobody
+// has said that it is dead: it may be behind a split with writes that it alone took, is
+// waited for at the end, and is expelled by a person only. It is nil for a node that goes
+// already, and fails like Amended.
+func (d *Document) Spared(silent NodeID) (*Document, error) {
+	m, member := d.Member(silent)
+	switch {
+	case d.Change == nil:
+		return nil, ErrNoChange
+	case !member || slices.Contains(d.Voters, silent):
+		return nil, fmt.Errorf("%w: %s is no newcomer", ErrStep, silent)
+	case m.Going != "":
+		return nil, nil
+	}
+	return d.amend(m, nil, func(next *Document) {
+		for i := range next.Members {
+			if next.Members[i].ID == silent {
+				next.Members[i].Going = Leaves
+			}
+		}
+		next.Change.Steps = append(next.Change.Steps, Step{Verb: VerbRemove, Node: silent, Going: Leaves})
+	})
+}
+
+// amend names others for what a member was to serve, and with them whom else it says.
+func (d *Document) amend(gone Member, with *Member, more func(next *Document)) (*Document, error) {
+	members, sets, err := d.aimWithout(gone, with)
 	if err != nil {
 		return nil, err
 	}
 	return d.edit(func(next *Document) error {
 		next.Members = members
-		next.giveUp(m, with)
+		more(next)
 		for p := range next.Layout {
 			e := &next.Layout[p]
-			if e.Phase == PhaseSteady || e.Phase == PhaseWait || e.amendable(gone) {
+			if e.Phase == PhaseSteady || e.Phase == PhaseWait || e.amendable(gone.ID) {
 				next.aim(Partition(p), sets[p]) //nolint:gosec // below 65,536
 			}
 		}

@@ -189,6 +189,28 @@ func TestAChangeIsAmended(t *testing.T) {
 	})
 }
 
+// A silent newcomer has no part in the change any more and is a member still, which
+// leaves: it may live behind a split, with what it alone took. Nobody but a person expels.
+func TestASilentNewcomerIsSpared(t *testing.T) {
+	d := applied(t, mustFirst(t, testMembers(4), 16, 3), add(testMembers(5)[4]))
+	d = must(t)(d.Advance(d.allOf(PhaseWait)[:3]))
+	d = must(t)(d.Spared(5))
+	for p, e := range d.Layout {
+		if slices.Contains(e.Next, 5) {
+			t.Errorf("partition %d still waits for it: %+v", p, e)
+		}
+	}
+	if m, member := d.Member(5); !member || m.Going != Leaves || d.IsExpelled(5) {
+		t.Errorf("it is %+v, a member: %v", m, member)
+	}
+	if again, err := d.Spared(5); again != nil || err != nil {
+		t.Errorf("once more: %v, %v", again, err)
+	}
+	if _, err := d.Spared(1); !errors.Is(err, ErrStep) {
+		t.Errorf("a member that votes: %v", err)
+	}
+}
+
 func TestEditsRefuse(t *testing.T) {
 	members := testMembers(4)
 	base := mustFirst(t, members[:3], 16, 3)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // WithBucket is the next version of the document, with one bucket more. The
@@ -84,4 +85,16 @@ func (d *Document) checkCounts(counts ...int) error {
 		}
 	}
 	return nil
+}
+
+// defaultSilence is how long a newcomer may be silent when the settings do not say.
+const defaultSilence = 5 * time.Minute
+
+// Silence is how long a newcomer may be silent before others are named in its place, and
+// a member before its new store takes its place with nobody asked.
+func (s Settings) Silence() time.Duration {
+	if s.SilentMillis <= 0 {
+		return defaultSilence
+	}
+	return time.Duration(s.SilentMillis) * time.Millisecond
 }

@@ -12,7 +12,9 @@ type Forced struct {
 	From Name     `json:"from"` // the document that it forked from
 	At   int64    `json:"at"`   // when: Unix milliseconds
 	By   NodeID   `json:"by"`   // the node that was asked to
-	Lost []NodeID `json:"lost"` // who was given up, sorted
+	Lost []NodeID `json:"lost"` // who was given up, in earlier forces too while they were not heard of; sorted
+	// Before are the versions that earlier forces forked from, the last 16.
+	Before []uint64 `json:"before,omitempty"`
 }
 
 // forcedAhead is how far a forced version is ahead of the one it forked from. Requests
@@ -40,6 +42,12 @@ func (d *Document) ForcedWithout(lost []NodeID, by NodeID, at int64, random uint
 			return nil, fmt.Errorf("%w: lost node %s: want members, each once", ErrStep, id)
 		}
 	}
+	given := slices.Clone(lost)
+	if d.Forced != nil { // and who was given up before, and has not answered since
+		given = append(given, slices.DeleteFunc(slices.Clone(d.Forced.Lost), func(id NodeID) bool { return !d.GivenUp(id) || !d.IsMember(id) })...)
+	}
+	slices.Sort(given)
+	given = slices.Compact(given)
 	return d.edit(func(next *Document) error {
 		next.Voters = slices.DeleteFunc(next.Voters, func(id NodeID) bool { return slices.Contains(lost, id) })
 		if len(next.Voters) == 0 {
@@ -47,7 +55,7 @@ func (d *Document) ForcedWithout(lost []NodeID, by NodeID, at int64, random uint
 		}
 		next.Era = Era{Number: d.Era.Number + 1, Random: random}
 		next.Version = d.Version + forcedAhead
-		next.Forced = &Forced{From: d.Name(), At: at, By: by, Lost: lost}
+		next.Forced = &Forced{From: d.Name(), At: at, By: by, Lost: given, Before: d.forsakenBefore()}
 		for p := range next.Layout {
 			next.Layout[p].Changed = next.Version
 		}
@@ -73,11 +81,27 @@ func (d *Document) GivenUp(id NodeID) bool {
 	return d.Forced != nil && slices.Contains(d.Forced.Lost, id) && !slices.Contains(d.Voters, id)
 }
 
-// Forsaken reports whether a bucket of this generation was made by the losing side of the
-// last force: after the document that was forked from, and not by the side that forced.
+// Forsaken reports whether a bucket of this generation was made by the losing side of a
+// force: after the document that was forked from, and not by the side that forced.
 // Nobody has dropped it; it is not part of this document.
 func (d *Document) Forsaken(generation uint64) bool {
-	return d.Forced != nil && generation > d.Forced.From.Version && generation < d.Forced.From.Version+forcedAhead
+	if d.Forced == nil {
+		return false
+	}
+	by := func(fork uint64) bool { return generation > fork && generation < fork+forcedAhead }
+	return by(d.Forced.From.Version) || slices.ContainsFunc(d.Forced.Before, by)
+}
+
+// maxBefore bounds the forces that are remembered beside the last one.
+const maxBefore = 16
+
+// forsakenBefore are the versions that this document's forces forked from.
+func (d *Document) forsakenBefore() []uint64 {
+	if d.Forced == nil {
+		return nil
+	}
+	all := append(slices.Clone(d.Forced.Before), d.Forced.From.Version)
+	return all[max(0, len(all)-maxBefore):]
 }
 
 // validateForced looks at whether a force can have led to this document.
@@ -88,6 +112,9 @@ func (d *Document) validateForced() error {
 	}
 	if f.From.Era.Number >= d.Era.Number || f.From.IsZero() || f.From.Version >= d.Version {
 		return fmt.Errorf("forced from %s to era %d, version %d: want a lower era and version", f.From, d.Era.Number, d.Version)
+	}
+	if len(f.Before) > maxBefore {
+		return fmt.Errorf("%d earlier forces: want at most %d", len(f.Before), maxBefore)
 	}
 	if f.By == 0 || len(f.Lost) < 1 || len(f.Lost) > maxMembers {
 		return fmt.Errorf("forced by node %s without %d members: want a node, and 1 to %d", f.By, len(f.Lost), maxMembers)

@@ -132,6 +132,24 @@ func TestOfTheGivenUpNobodyIsWaitedFor(t *testing.T) {
 	}
 }
 
+// A second force forgets nobody of the first, nor what its losing side made.
+func TestASecondForceRemembersTheFirst(t *testing.T) {
+	first := must(t)(mustFirst(t, testMembers(6), 16, 3).ForcedWithout([]NodeID{3, 4, 5}, 1, 0, 9))
+	made := first.Forced.From.Version + 1 // by the losing side, after the fork
+	d := must(t)(first.ForcedWithout([]NodeID{2}, 1, 0, 10))
+	if !first.Forsaken(made) || !d.Forsaken(made) || d.Forsaken(first.Version) {
+		t.Errorf("forsaken: %v, then %v; what the first force decided: %v", first.Forsaken(made), d.Forsaken(made), d.Forsaken(first.Version))
+	}
+	for _, id := range []NodeID{2, 3, 4, 5} {
+		if !d.GivenUp(id) {
+			t.Errorf("%s is not given up any more", id)
+		}
+	}
+	if d.GivenUp(1) || d.GivenUp(6) {
+		t.Error("one who votes is given up")
+	}
+}
+
 // A partition that moves away from a member which was given up is steady once the new set
 // serves: the lost hand over nothing.
 func TestAGivenUpFormerOwnerIsNotWaitedFor(t *testing.T) {

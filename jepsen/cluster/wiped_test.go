@@ -33,8 +33,8 @@ func TestAWipedNodeIsFilledAnew(t *testing.T) {
 		out := henge(t, c, "status")
 		return strings.Contains(out, "n3 lost its disk") && strings.Contains(out, "henge layout stage replace"), out
 	})
-	// With it the node takes its own place.
-	henge(t, c, "settings", "set", "auto_join=true")
+	// With it the node takes its own place, once what it was has been away for long enough.
+	henge(t, c, "settings", "set", "auto_join=true", "silent_ms=1000")
 	cluster.Eventually(t, changing, "the node is full again", func() (bool, string) {
 		out := henge(t, c, "layout", "show", "--output", "json")
 		return !strings.Contains(out, `"change"`) && !strings.Contains(henge(t, c, "status"), "lost its disk"), out

@@ -39,7 +39,7 @@ func (m *merge) run() error {
 		if a == nil && b == nil {
 			break
 		}
-		order := 0
+		var order int
 		switch {
 		case a == nil:
 			order = 1

@@ -14,5 +14,8 @@ type Pace interface {
 // unpaced holds nothing back.
 type unpaced struct{}
 
+// Wait waits for nothing.
 func (unpaced) Wait(ctx context.Context) error { return context.Cause(ctx) }
-func (unpaced) Pay(int)                        {}
+
+// Pay counts nothing.
+func (unpaced) Pay(int) {}

@@ -88,7 +88,7 @@ func Compared(doc *ring.Document, e ring.Entry, node ring.NodeID, with []ring.No
 		switch {
 		case id == node || slices.Contains(with, id):
 			n++
-		case up(id):
+		case up(id) && !doc.IsExpelled(id):
 			return false
 		}
 	}

@@ -22,7 +22,7 @@ func (t *Transfer) Digests(ctx context.Context, of ring.NodeID, p ring.Partition
 	var got answer
 	var rows []row
 	if of == t.self {
-		got, rows, err = t.servePage(ctx, head)
+		got, rows, err = t.ownPage(ctx, head)
 	} else {
 		got, rows, err = t.askWithin(ctx, of, head, nil)
 	}
@@ -34,4 +34,20 @@ func (t *Transfer) Digests(ctx context.Context, of ring.NodeID, p ring.Partition
 		page[i] = KeyDigest{r.key, r.digest}
 	}
 	return page, got.More && len(page) > 0, nil
+}
+
+// ownPage is servePage for this node itself, with the checks that another one would meet.
+func (t *Transfer) ownPage(ctx context.Context, head ask) (answer, []row, error) {
+	doc := t.o.Cluster.Document()
+	if doc == nil {
+		return answer{}, nil, errNotHere
+	}
+	if err := t.answers(head, doc.Version); err != nil {
+		return answer{}, nil, err
+	}
+	got, rows, err := t.servePage(ctx, head)
+	if err == nil {
+		err = t.answers(head, doc.Version) // it may have moved while it was read
+	}
+	return got, rows, err
 }

@@ -10,9 +10,8 @@ import (
 
 // How the driver goes about it.
 const (
-	copiesPerNode  = 16 // partitions that one newcomer copies at once
-	proposeWithin  = 10 * time.Second
-	defaultSilence = 5 * time.Minute
+	copiesPerNode = 16 // partitions that one newcomer copies at once
+	proposeWithin = 10 * time.Second
 )
 
 // drive moves the change in flight on, where this node is the live member of lowest
@@ -60,7 +59,7 @@ func (t *Transfer) drives(doc *ring.Document) bool {
 func (t *Transfer) step(doc *ring.Document, silent map[ring.NodeID]time.Time) {
 	v := view{doc: doc, up: t.o.Cluster.Up, reports: t.reports(doc)}
 	if gone, ok := t.silentNewcomer(v, silent); ok {
-		t.propose(func(d *ring.Document) (*ring.Document, error) { return d.Amended(gone, nil) })
+		t.propose(func(d *ring.Document) (*ring.Document, error) { return d.Spared(gone) })
 		return
 	}
 	if gone, ok := v.expelledOwner(); ok {
@@ -106,16 +105,12 @@ func (t *Transfer) reports(doc *ring.Document) map[ring.NodeID]*Report {
 	return t.gather(t.life, ids, t.ReportOf)
 }
 
-// silentNewcomer finds a newcomer that has not reported for too long, and that a copy
-// waits for, or, in a change that goes back, its end.
+// silentNewcomer finds a newcomer that a copy waits for and that has not reported for too
+// long.
 func (t *Transfer) silentNewcomer(v view, silent map[ring.NodeID]time.Time) (ring.NodeID, bool) {
-	limit := time.Duration(v.doc.Settings.SilentMillis) * time.Millisecond
-	if limit <= 0 {
-		limit = defaultSilence
-	}
-	now := t.o.Clock.Now()
+	limit, now := v.doc.Settings.Silence(), t.o.Clock.Now()
 	for _, m := range v.doc.Members {
-		if v.reports[m.ID] != nil || m.Going == ring.Expelled || !v.newcomer(m.ID) {
+		if v.reports[m.ID] != nil || m.Going != "" || !v.newcomer(m.ID) {
 			delete(silent, m.ID)
 			continue
 		}
@@ -147,21 +142,17 @@ func (v view) silent() (ids []ring.NodeID) {
 	return ids
 }
 
-// newcomer reports whether a change waits for a node that came with it and serves
-// nothing: for its copies, or, on the way back, until it has handed over what it took.
+// newcomer reports whether a copy waits for a node that came with the change and serves
+// nothing yet.
 func (v view) newcomer(id ring.NodeID) bool {
-	if slices.Contains(v.doc.Voters, id) {
-		return false
-	}
-	m, _ := v.doc.Member(id)
-	next := m.Going == ring.Leaves
+	next := false
 	for _, e := range v.doc.Layout {
 		if slices.Contains(e.Serving, id) {
 			return false
 		}
 		next = next || slices.Contains(e.Next, id)
 	}
-	return next
+	return next && !slices.Contains(v.doc.Voters, id)
 }
 
 // expelledOwner finds a member that was amended away while reads of a partition were on
@@ -257,7 +248,7 @@ func (v view) holds(set []ring.NodeID, version uint64) bool {
 		switch r := v.reports[id]; {
 		case r != nil && r.Document >= version:
 			n++
-		case v.up(id):
+		case v.up(id) && !v.doc.IsExpelled(id):
 			return false
 		}
 	}

@@ -25,26 +25,27 @@ func newBench() *bench {
 	}
 }
 
-// work does the jobs there are, a few at a time: whenever one ends there is room for
-// the next. Without any it sleeps until the next document.
-func (t *Transfer) work(b *bench) {
-	defer b.flying.Wait()
+// work does the jobs there are, a few at a time, those first that were not tried yet:
+// whenever one ends there is room for the next. Without any it sleeps until the next document.
+func (t *Transfer) work(at *bench) {
+	defer at.flying.Wait()
 	for t.life.Err() == nil {
 		jobs, waiting := t.jobs()
+		slices.SortStableFunc(jobs, func(a, b job) int { return at.rests[a.partition].Compare(at.rests[b.partition]) })
 		for _, j := range jobs {
-			if len(b.running) == atOnce {
+			if len(at.running) == atOnce {
 				break
 			}
-			if !b.running[j.partition] && !t.o.Clock.Now().Before(b.rests[j.partition]) {
-				b.running[j.partition] = true
+			if !at.running[j.partition] && !t.o.Clock.Now().Before(at.rests[j.partition]) {
+				at.running[j.partition] = true
 				t.count(1)
-				b.flying.Go(func() {
+				at.flying.Go(func() {
 					t.do(j)
-					b.ended <- j.partition
+					at.ended <- j.partition
 				})
 			}
 		}
-		t.awaitJobs(b, len(jobs) > 0 || waiting)
+		t.awaitJobs(at, len(jobs) > 0 || waiting)
 	}
 }
 
@@ -58,7 +59,11 @@ func (t *Transfer) awaitJobs(b *bench, short bool) {
 		delete(b.running, p)
 		b.rests[p] = t.o.Clock.Now().Add(pace)
 	case <-t.kick:
-		clear(b.rests)
+		for p, until := range b.rests { // all may be tried again, in the order in which they ended
+			if now := t.o.Clock.Now(); until.After(now) {
+				b.rests[p] = now
+			}
+		}
 	case <-tick:
 	case <-t.life.Done():
 	}

@@ -195,7 +195,7 @@ func Copiers(e ring.Entry) []ring.NodeID {
 // kept of those. What the losing side of a force made is never discarded: its partition
 // stays where it is.
 func dropped(doc *ring.Document, bucket string, o *causal.Object) bool {
-	if doc.Forced != nil && o.Generation > doc.Forced.From.Version {
+	if doc.Forsaken(o.Generation) {
 		return false
 	}
 	listed, ok := doc.Bucket(bucket)
