@@ -18,14 +18,20 @@ func (o *Object) Live(now int64) []Sibling {
 }
 
 // distinct leaves out siblings whose operation another dot stands for: one that is
-// held too, or one that was seen and replaced. It never leaves out all.
+// held too, or one that was seen and replaced. It never leaves out all. What two
+// coordinators minted of one operation with a TTL expires when the first of them said: a
+// retry does not prolong it.
 func (o *Object) distinct() []Sibling {
 	if o.Policy != Siblings || len(o.Siblings) < 2 {
 		return o.Siblings
 	}
 	var shown []Sibling
 	for _, s := range o.Siblings {
-		if !o.doubled(shown, s) {
+		if i := slices.IndexFunc(shown, func(t Sibling) bool { return t.Op == s.Op && s.Op != (OpID{}) }); i >= 0 {
+			shown[i].Expiry = earliest(shown[i].Expiry, s.Expiry)
+			continue
+		}
+		if !o.doubled(s) {
 			shown = append(shown, s)
 		}
 	}
@@ -35,12 +41,17 @@ func (o *Object) distinct() []Sibling {
 	return shown
 }
 
-func (o *Object) doubled(shown []Sibling, s Sibling) bool {
+// earliest is the time that comes first; 0 is never.
+func earliest(a, b int64) int64 {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}
+
+func (o *Object) doubled(s Sibling) bool {
 	if s.Op == (OpID{}) {
 		return false
-	}
-	if slices.ContainsFunc(shown, func(t Sibling) bool { return t.Op == s.Op }) {
-		return true
 	}
 	return slices.ContainsFunc(o.Ops, func(known Operation) bool {
 		return known.Op == s.Op && known.Dot != s.Dot && o.Context.Covers(known.Dot) && !o.holds(known.Dot)

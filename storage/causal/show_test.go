@@ -72,12 +72,15 @@ func TestAReadShows(t *testing.T) {
 		"one when all were replaced by another dot":      {siblings: []sib{{3, x, false, 0}, {4, y, false, 0}}, gone: []sib{{1, x, false, 0}, {2, y, false, 0}}, want: []uint64{3}},
 		"operations without a name, however many":        {siblings: []sib{{1, 0, false, 0}, {2, 0, false, 0}}, want: []uint64{1, 2}},
 		"no tombstone": {siblings: []sib{{1, x, true, 0}, {2, y, false, 0}}, want: []uint64{2}},
-		"nothing when a delete saw the operation":          {siblings: []sib{{2, x, false, 0}, {3, y, true, 0}}, gone: []sib{{1, x, false, 0}}},
-		"nothing of a tombstone":                           {siblings: []sib{{1, x, true, 0}}},
-		"what expires after now":                           {siblings: []sib{{1, x, false, 101}}, want: []uint64{1}},
-		"nothing that expires now":                         {siblings: []sib{{1, x, false, 100}}},
-		"nothing that expired":                             {siblings: []sib{{1, x, false, 1}, {2, y, false, 99}}},
-		"of an lww key the one sibling, whatever was seen": {policy: LWW, siblings: []sib{{2, x, false, 0}}, gone: []sib{{1, x, false, 0}}, want: []uint64{2}},
+		"nothing when a delete saw the operation":                {siblings: []sib{{2, x, false, 0}, {3, y, true, 0}}, gone: []sib{{1, x, false, 0}}},
+		"nothing of a tombstone":                                 {siblings: []sib{{1, x, true, 0}}},
+		"what expires after now":                                 {siblings: []sib{{1, x, false, 101}}, want: []uint64{1}},
+		"nothing that expires now":                               {siblings: []sib{{1, x, false, 100}}},
+		"nothing that expired":                                   {siblings: []sib{{1, x, false, 1}, {2, y, false, 99}}},
+		"nothing of an operation that a retry minted again":      {siblings: []sib{{1, x, false, 100}, {2, x, false, 200}}},
+		"nothing of an operation whose retry was heard of first": {siblings: []sib{{1, x, false, 200}, {2, x, false, 100}}},
+		"nothing of an operation that one run gave an expiry":    {siblings: []sib{{1, x, false, 0}, {2, x, false, 100}}},
+		"of an lww key the one sibling, whatever was seen":       {policy: LWW, siblings: []sib{{2, x, false, 0}}, gone: []sib{{1, x, false, 0}}, want: []uint64{2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := &Object{Policy: max(test.policy, Siblings), Generation: 1}
