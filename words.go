@@ -55,6 +55,9 @@ const (
 	Off    = request.Off
 )
 
+// NoTTL is the TTL of a value that never expires, whatever its bucket's default is.
+const NoTTL = request.NoTTL
+
 // The outcomes of a write.
 const (
 	Done    = request.Done    // it was acknowledged

@@ -28,12 +28,13 @@ func read[T any](t *testing.T, a *answer) T {
 func TestABucketIsMadeShownAndChanged(t *testing.T) {
 	h := openNode(t)
 	made := read[wire.Bucket](t, wants(t, do(t, h.Handler(), ask("PUT", carts, `{"policy":"lww","owner":"shop","w":"all","sync":false}`)), 200))
-	want := wire.Bucket{Name: "carts", Generation: 2, Policy: "lww", Owner: "shop", R: "default", W: "all"}
+	want := wire.Bucket{Name: "carts", Generation: 2, Policy: "lww", Owner: "shop", R: "default", W: "all", TTL: "none"}
 	if diff := cmp.Diff(want, made); diff != "" {
 		t.Errorf("(-want +made):\n%s", diff)
 	}
-	wants(t, do(t, h.Handler(), ask("PUT", carts, `{"owner":"till","require_context":true,"r":"one","w":"default"}`)), 200)
+	wants(t, do(t, h.Handler(), ask("PUT", carts, `{"owner":"till","require_context":true,"r":"one","w":"default","ttl":"90s"}`)), 200)
 	want.Owner, want.RequireContext, want.R, want.W = "till", true, "1", "default"
+	want.TTL = "1m30s"
 	if diff := cmp.Diff(want, read[wire.Bucket](t, wants(t, do(t, h.Handler(), ask("GET", carts, "")), 200))); diff != "" {
 		t.Errorf("(-want +shown):\n%s", diff)
 	}

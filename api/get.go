@@ -79,6 +79,9 @@ func (c *call) sibling(status int, s request.Sibling) int {
 	h["Content-Type"] = []string{wire.TypeOr(s.ContentType)}
 	h["Last-Modified"] = []string{s.Modified.UTC().Format(http.TimeFormat)}
 	h[wire.SiblingID] = []string{s.ID}
+	if !s.Expires.IsZero() {
+		h[wire.ExpiresAt] = []string{request.FormatExpiresAt(s.Expires)}
+	}
 	for name, text := range s.Meta {
 		h.Set(wire.MetaPrefix+name, text)
 	}

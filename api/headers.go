@@ -53,16 +53,32 @@ func ourHeaders(h http.Header, o *request.WriteOptions) error {
 				return err
 			}
 			o.Context = request.Context(context)
-		case name == wire.TTL:
-			return problem.Field(name, fmt.Errorf("%w: expiry is not in this version", request.ErrBadValue))
+		case name == wire.TTL, name == wire.ExpiresAt:
+			if err := expiryHeader(h, name, o); err != nil {
+				return problem.Field(name, err)
+			}
 		default:
 			return problem.Field(name, fmt.Errorf("%w: there is no such header", request.ErrBadValue))
 		}
 	}
-	if o.Meta == nil {
-		return nil
+	if err := problem.Field(wire.TTL, request.CheckExpiry(*o)); err != nil || o.Meta == nil {
+		return err
 	}
 	return problem.Field(wire.MetaPrefix+"*", request.CheckWrite(request.WriteOptions{Meta: o.Meta}))
+}
+
+// expiryHeader reads a TTL, or the time that a value expires at.
+func expiryHeader(h http.Header, name string, o *request.WriteOptions) error {
+	var text string
+	err := only(h, name, &text)
+	switch {
+	case err != nil:
+	case name == wire.TTL:
+		o.TTL, err = request.ParseTTL(text)
+	default:
+		o.ExpiresAt, err = request.ParseExpiresAt(text)
+	}
+	return err
 }
 
 // only reads a header that must not stand twice, or be empty where it stands.

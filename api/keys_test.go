@@ -40,6 +40,35 @@ func TestAValueIsItsBytesAndWhatDescribesThemStandsInHeaders(t *testing.T) {
 	}
 }
 
+func TestAnExpiryIsTold(t *testing.T) {
+	h := openNode(t).Handler()
+	for _, header := range [][2]string{{"Henge-TTL", "1h"}, {"Henge-Expires-At", "2099-01-02T04:04:05.5+01:00"}} {
+		wants(t, do(t, h, ask("PUT", key, "v", header[0], header[1])), 204)
+		got := wants(t, do(t, h, ask("GET", key, "")), 200).Header.Get("Henge-Expires-At")
+		at, err := time.Parse(time.RFC3339, got)
+		if err != nil || (header[0] == "Henge-Expires-At" && got != "2099-01-02T03:04:05.5Z") || (header[0] == "Henge-TTL" && time.Until(at) > time.Hour) {
+			t.Errorf("%s: %s comes back as %q, %v", header[0], header[1], got, err)
+		}
+		if head := wants(t, do(t, h, ask("HEAD", key, "")), 200).Header.Get("Henge-Expires-At"); head != got {
+			t.Errorf("HEAD tells %q, GET %q", head, got)
+		}
+		shown := wants(t, do(t, h, ask("PUT", key, "v", header[0], header[1], "Prefer", "return=representation")), 200)
+		if shown.Header.Get("Henge-Expires-At") == "" {
+			t.Error("the value in a put's answer tells no expiry")
+		}
+		if explained := wants(t, do(t, h, ask("GET", "/v1/buckets/default/explain/k", "")), 200).body; !strings.Contains(explained, `"expires_at"`) {
+			t.Errorf("explained as %s", explained)
+		}
+		if listed := wants(t, do(t, h, ask("GET", "/v1/buckets/default/keys?values=true", "")), 200).body; !strings.Contains(listed, `"expires_at"`) {
+			t.Errorf("listed as %s", listed)
+		}
+	}
+	wants(t, do(t, h, ask("PUT", key, "v", "Henge-TTL", "none")), 204)
+	if at := wants(t, do(t, h, ask("GET", key, "")), 200).Header.Values("Henge-Expires-At"); at != nil {
+		t.Errorf("a value without one expires at %q", at)
+	}
+}
+
 func TestAPutWithoutContextReplacesAndOneWithAnOldContextIsASibling(t *testing.T) {
 	h := openNode(t).Handler()
 	first := wants(t, do(t, h, ask("PUT", key, "1")), 204)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -30,7 +31,7 @@ func (c *call) put() int {
 	defer release()
 	receipt, err := c.s.keys.Put(c.r.Context(), c.route.bucket, c.route.key, value, o)
 	if err != nil {
-		return c.fail(knobField("w", conditionField(err, o)))
+		return c.fail(knobField("w", conditionField(expiryField(err, o), o)))
 	}
 	status := http.StatusNoContent
 	if o.IfNoneMatch == "*" {
@@ -45,8 +46,8 @@ func (c *call) delete() int {
 	if err == nil {
 		err = c.name()
 	}
-	if err == nil && (c.r.ContentLength != 0 || o.Meta != nil) {
-		err = problem.Field("body", fmt.Errorf("%w: a delete takes no value and no metadata", request.ErrBadValue))
+	if err == nil && (c.r.ContentLength != 0 || o.Meta != nil || o.TTL != 0 || !o.ExpiresAt.IsZero()) {
+		err = problem.Field("body", fmt.Errorf("%w: a delete takes no value, no metadata and no expiry", request.ErrBadValue))
 	}
 	if err != nil {
 		return c.fail(err)
@@ -67,6 +68,15 @@ func conditionField(err error, o request.WriteOptions) error {
 		return problem.Field("If-Match", err)
 	}
 	return problem.Field("If-None-Match", err)
+}
+
+// expiryField names the time to expire at where that is what was refused: beside it, what
+// a value can be wrong in has been looked at.
+func expiryField(err error, o request.WriteOptions) error {
+	if o.ExpiresAt.IsZero() || !errors.Is(err, request.ErrBadValue) {
+		return err
+	}
+	return problem.Field(wire.ExpiresAt, err)
 }
 
 // written answers with a receipt, and with the value if it was asked for.

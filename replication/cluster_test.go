@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage"
 	"github.com/hengedb/henge/storage/causal"
+	"github.com/hengedb/henge/storage/clock"
 )
 
 // cluster is a few coordinators over real stores and a network in memory, in a bubble.
@@ -36,6 +38,7 @@ type testNode struct {
 	store *storage.Store
 	agent *agree.Agent
 	alone bool          // it pulls no documents
+	skew  atomic.Int64  // nanoseconds that its clock is ahead
 	free  atomic.Uint64 // bytes on its disk, of which it refuses puts below diskMark
 }
 
@@ -46,6 +49,13 @@ func (c *cluster) Announce(ring.Peer) {}
 func (c *cluster) Close() error       { return nil }
 
 var _ Membership = (*cluster)(nil)
+
+// skewed is a node's clock.
+type skewed struct{ n *testNode }
+
+func (s skewed) Now() time.Time { return time.Now().Add(time.Duration(s.n.skew.Load())) }
+
+func (skewed) AfterFunc(d time.Duration, f func()) clock.Timer { return time.AfterFunc(d, f) }
 
 const diskMark = 1 << 30
 
@@ -66,7 +76,7 @@ func inClusterOver(t *testing.T, size int, disk func(i int) vfs.FS, f func(t *te
 			n.free.Store(1 << 40)
 			var err error
 			space := func(string) (free, total uint64, err error) { return n.free.Load(), 1 << 40, nil }
-			if n.store, err = storage.Open("store", storage.Options{FS: disk(i), Space: space, LowWater: diskMark}); err != nil {
+			if n.store, err = storage.Open("store", storage.Options{FS: disk(i), Space: space, LowWater: diskMark, Clock: skewed{n}}); err != nil {
 				t.Fatal(err)
 			}
 			c.nodes = append(c.nodes, n)
@@ -119,7 +129,7 @@ func (c *cluster) start(n *testNode) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	n.Coordinator, err = New(Options{Name: n.host, Store: n.store, RPC: endpoint, Agent: n.agent, Members: c, Rand: random})
+	n.Coordinator, err = New(Options{Name: n.host, Store: n.store, RPC: endpoint, Agent: n.agent, Members: c, Rand: random, Clock: skewed{n}})
 	if err != nil {
 		c.t.Fatal(err)
 	}

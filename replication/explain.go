@@ -202,7 +202,7 @@ func siblingStates(o *causal.Object, now int64) []request.SiblingState {
 		s := &o.Siblings[i]
 		states = append(states, request.SiblingState{
 			Dot: dotText(s.Dot), Stamp: fmt.Sprintf("%016x", uint64(s.Stamp)), Modified: s.Stamp.Time(),
-			Tombstone: s.Tombstone, Size: s.Size,
+			Tombstone: s.Tombstone, Size: s.Size, Expires: expires(s.Expiry),
 			Shown: slices.ContainsFunc(shown, func(l causal.Sibling) bool { return l.Dot == s.Dot }),
 		})
 	}

@@ -43,6 +43,7 @@ type writeKnobs struct {
 	IfNoneMatch string            `json:"if_none_match,omitempty"`
 	ContentType string            `json:"content_type,omitempty"`
 	Meta        map[string]string `json:"meta,omitempty"`
+	Expiry      int64             `json:"expiry_ms,omitempty"` // as the node that the client asked computed it
 	Return      bool              `json:"return,omitempty"`
 }
 
@@ -325,6 +326,7 @@ func (c *Coordinator) runForwarded(ctx context.Context, head forwarded, value []
 		// However long the message was under way, the client's patience began where
 		// it asked: a request that a broken link held up is not minted after it.
 		w.latest = min(w.latest, head.Latest)
+		w.expiry = k.Expiry
 		answer.receipt, answer.err = c.coordinate(ctx, w)
 		return answer
 	}

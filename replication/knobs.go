@@ -93,6 +93,9 @@ func (c *Coordinator) newWrite(ctx context.Context, verb string, key keyName, va
 		return nil, err
 	}
 	w := &write{verb: verb, key: key, options: o, value: value, delete: verb == verbDelete}
+	if w.delete && (o.TTL != 0 || !o.ExpiresAt.IsZero()) {
+		return nil, fmt.Errorf("%w: what a delete leaves does not expire", request.ErrBadValue)
+	}
 	if err := c.locateWrite(w); err != nil {
 		return nil, err
 	}
@@ -111,6 +114,12 @@ func (c *Coordinator) newWrite(ctx context.Context, verb string, key keyName, va
 			return nil, err
 		}
 	}
+	if !w.delete {
+		var err error
+		if w.expiry, err = c.expiryOf(o, w.bucket); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.takeContext(w); err != nil {
 		return nil, err
 	}
@@ -126,6 +135,13 @@ func (c *Coordinator) firstUse(ctx context.Context, w *write) error {
 		return nil
 	case w.options.IfMatch != "":
 		return c.matchNothing(ctx, w)
+	}
+	expiry, err := c.expiryOf(w.options, w.bucket)
+	if err == nil {
+		err = c.past(expiry)
+	}
+	if err != nil {
+		return err
 	}
 	if err := c.makeBucket(ctx, w.key.bucket, w.knobs.timeout); err != nil {
 		return err

@@ -27,6 +27,7 @@ type write struct {
 	// latest is when nobody mints it any more: the client has given up by then. It is by
 	// the wall: the store's clock is seconds ahead of that where a node has just started.
 	latest  causal.Stamp
+	expiry  int64 // Unix milliseconds; 0 is never
 	value   []byte
 	meta    []causal.Pair
 	delete  bool
@@ -119,6 +120,9 @@ func (c *Coordinator) apply(w *write, held *causal.Object, mint func(causal.Cont
 	if causal.StampOf(c.clock.Now()) > w.latest {
 		return nil, fmt.Errorf("%w: the deadline passed before it was minted", request.ErrTimeout)
 	}
+	if err := c.past(w.expiry); err != nil {
+		return nil, err
+	}
 	held = causal.Join(held, w.base)
 	live := held.Live(c.store.Now().Time().UnixMilli())
 	if err := w.precondition(live); err != nil {
@@ -153,7 +157,7 @@ func (w *write) sibling(dot causal.Dot, stamp causal.Stamp) causal.Write {
 	return causal.Write{
 		Dot: dot, Stamp: stamp, Op: w.op, Seen: w.seen,
 		Policy: policyOf(w.bucket), Generation: w.bucket.Generation,
-		Tombstone: w.delete, ContentType: w.options.ContentType, Meta: w.meta, Value: w.value,
+		Expiry: w.expiry, Tombstone: w.delete, ContentType: w.options.ContentType, Meta: w.meta, Value: w.value,
 	}
 }
 

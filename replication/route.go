@@ -49,7 +49,7 @@ func (c *Coordinator) routeOnce(ctx context.Context, w *write) (request.Receipt,
 		Write: &writeKnobs{
 			W: w.options.W, Strict: w.options.Strict, Unsynced: w.options.Unsynced, Context: w.options.Context,
 			IfMatch: w.options.IfMatch, IfNoneMatch: w.options.IfNoneMatch, ContentType: w.options.ContentType,
-			Meta: w.options.Meta, Return: w.options.Return,
+			Meta: w.options.Meta, Expiry: w.expiry, Return: w.options.Return,
 		},
 	}
 	local := func(ctx context.Context) reply {

@@ -36,6 +36,7 @@ func (c *Coordinator) token(doc *ring.Document, bucket ring.Bucket, key keyName,
 func siblingOf(s *causal.Sibling) request.Sibling {
 	sibling := request.Sibling{
 		ID: idOf(s.Dot), ContentType: s.ContentType, Modified: s.Stamp.Time(), Size: s.Size, Data: s.Value,
+		Expires: expires(s.Expiry),
 	}
 	if len(s.Meta) > 0 {
 		sibling.Meta = make(map[string]string, len(s.Meta))

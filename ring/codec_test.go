@@ -45,7 +45,7 @@ func fullDocument(t testing.TB) *Document {
 	}
 	d.Layout[7].Next, d.Layout[7].Phase, d.Layout[7].Changed = []NodeID{4, 1}, "copy", 9
 	d.Buckets = append(d.Buckets, Bucket{
-		Name: "orders", Generation: 7, Policy: PolicyLWW, Owner: "<sales & co>", R: 1, W: -2, Strict: true, Unsynced: true, RequireContext: true,
+		Name: "orders", Generation: 7, Policy: PolicyLWW, Owner: "<sales & co>", R: 1, W: -2, Strict: true, Unsynced: true, RequireContext: true, TTLMillis: 60_000,
 	})
 	d.Settings = Settings{AutoBuckets: true, R: 1, W: 2, Strict: true, Unsynced: true, TimeoutMillis: 250, MaxValueBytes: 1 << 20}
 	d.Expelled = []NodeID{9, 0xffffffffffffffff}

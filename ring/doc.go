@@ -20,7 +20,7 @@
 //	│ format  cluster  secret  era{number,random}  version  partitions  replicas│
 //	│ members[{id,name,zone,weight,http,rpc,gossip,going}]  voters[id]          │
 //	│ layout[{serving[id],next[id],former[id],phase,changed}]  for each partition│
-//	│ buckets[{name,generation,policy,owner,r,w,strict,unsynced,require_context}]│
+//	│ buckets[{name,generation,policy,owner,r,w,strict,unsynced,ttl_ms,...}]      │
 //	│ settings{auto_buckets,r,w,strict,unsynced,timeout_ms,max_value_bytes,...}  │
 //	│ expelled[id]  staged[step]  change{applied,steps[step],paused}            │
 //	└─────────────────────────────────────────────────────────────────────────┘

@@ -1,6 +1,9 @@
 package ring
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Name names one version of the cluster document. Two documents of one era and
 // version with different hashes must never exist; who sees them stops changing
@@ -155,7 +158,15 @@ type Bucket struct {
 	Strict         bool   `json:"strict,omitempty"`
 	Unsynced       bool   `json:"unsynced,omitempty"`
 	RequireContext bool   `json:"require_context,omitempty"`
+	TTLMillis      int64  `json:"ttl_ms,omitempty"` // how long a put's value is shown that says nothing else; 0 is for ever
 }
+
+// The bounds of a value's time to live. A shorter one may be over before a slow put is
+// acknowledged; a longer one is for ever, and not far from what a time.Duration holds.
+const (
+	MinTTL = time.Second
+	MaxTTL = 100 * 365 * 24 * time.Hour
+)
 
 // Settings are the cluster's own.
 type Settings struct {

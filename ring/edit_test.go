@@ -79,7 +79,7 @@ func TestWithBucketSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Bucket{Name: "carts", Policy: PolicyLWW, Owner: "you", R: 1, W: -2, Strict: true, Unsynced: true, RequireContext: true, Generation: 77}
+	want := Bucket{Name: "carts", Policy: PolicyLWW, Owner: "you", R: 1, W: -2, Strict: true, Unsynced: true, RequireContext: true, TTLMillis: 1000, Generation: 77}
 	next, err := d.WithBucketSet(want)
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +98,9 @@ func TestWithBucketSet(t *testing.T) {
 		"a bucket that is none":  {Bucket{Name: "b", Policy: PolicyLWW}, `bucket "b" does not exist`},
 		"another policy":         {Bucket{Name: "carts", Policy: PolicySiblings}, "has the policy lww"},
 		"more than the replicas": {Bucket{Name: "carts", Policy: PolicyLWW, R: 4}, "a count of 4"},
+		"a TTL under a second":   {Bucket{Name: "carts", Policy: PolicyLWW, TTLMillis: 999}, "a TTL of 999 ms"},
+		"a TTL below none":       {Bucket{Name: "carts", Policy: PolicyLWW, TTLMillis: -1}, "a TTL of -1 ms"},
+		"a TTL of 101 years":     {Bucket{Name: "carts", Policy: PolicyLWW, TTLMillis: 101 * 365 * 24 * 3600 * 1000}, "a TTL of"},
 		"an owner of 256 bytes":  {Bucket{Name: "carts", Policy: PolicyLWW, Owner: strings.Repeat("o", 256)}, "has 256 bytes"},
 	} {
 		if next, err := d.WithBucketSet(c.b); err == nil || !strings.Contains(err.Error(), c.want) {

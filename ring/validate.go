@@ -168,6 +168,9 @@ func (d *Document) validateBuckets() error {
 		if err := checkText(b.Owner); err != nil {
 			return fmt.Errorf("bucket %q: owner: %w", b.Name, err)
 		}
+		if b.TTLMillis != 0 && (b.TTLMillis < MinTTL.Milliseconds() || b.TTLMillis > MaxTTL.Milliseconds()) {
+			return fmt.Errorf("bucket %q: a TTL of %d ms, want %s to %s, or none", b.Name, b.TTLMillis, MinTTL, MaxTTL)
+		}
 	}
 	return nil
 }

@@ -95,6 +95,9 @@ func (b *Bucket) write(ctx context.Context, verb, method, key string, value []by
 	if err := request.CheckWrite(o); err != nil {
 		return request.Receipt{}, err
 	}
+	if method == http.MethodDelete && (o.TTL != 0 || !o.ExpiresAt.IsZero()) {
+		return request.Receipt{}, fmt.Errorf("%w: what a delete leaves does not expire", request.ErrBadValue)
+	}
 	op, err := b.operation(verb, method, key, o.Timeout)
 	if err != nil {
 		return request.Receipt{}, err
@@ -182,6 +185,12 @@ func writeHeader(o request.WriteOptions, size int) http.Header {
 	set(wire.Trace, o.Trace)
 	set("If-Match", quoted(o.IfMatch))
 	set("If-None-Match", quoted(o.IfNoneMatch))
+	if o.TTL != 0 {
+		set(wire.TTL, request.FormatTTL(o.TTL))
+	}
+	if !o.ExpiresAt.IsZero() {
+		set(wire.ExpiresAt, request.FormatExpiresAt(o.ExpiresAt))
+	}
 	if o.Return {
 		set("Prefer", "return=representation")
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
@@ -100,6 +101,7 @@ func TestBothBuckets(t *testing.T) {
 		"a context is of one key":                     contexts,
 		"one operation is one write":                  operations,
 		"a scan lists every key once":                 scans,
+		"an expiry comes back":                        expiries,
 		"an update merges what others wrote":          updates,
 		"bad input is told apart":                     badInput,
 		"HEAD leaves the bytes out":                   noValue,
@@ -160,6 +162,45 @@ func putAndGet(t *testing.T, b bucket) {
 	must(t, b, "empty", "", henge.WriteOptions{})
 	if _, got := values(t, b, "empty"); len(got.Siblings) != 1 || len(got.Siblings[0].Data) != 0 {
 		t.Errorf("an empty value: %+v", got)
+	}
+}
+
+func expiries(t *testing.T, b bucket) {
+	in := time.Now().Add(time.Hour)
+	for name, o := range map[string]henge.WriteOptions{
+		"never": {}, "said so": {TTL: henge.NoTTL}, "a TTL": {TTL: time.Hour}, "a time": {ExpiresAt: in}, "returned": {ExpiresAt: in, Return: true},
+	} {
+		receipt := must(t, b, name, "v", o)
+		got, err := b.Get(t.Context(), name, henge.ReadOptions{})
+		head, herr := b.Get(t.Context(), name, henge.ReadOptions{NoValue: true})
+		if err != nil || herr != nil {
+			t.Fatal(err, herr)
+		}
+		at := got.Siblings[0].Expires
+		if o.TTL <= 0 && o.ExpiresAt.IsZero() && !at.IsZero() || o.TTL > 0 && (at.Before(in) || at.After(time.Now().Add(time.Hour))) ||
+			!o.ExpiresAt.IsZero() && !at.Equal(in.Truncate(time.Millisecond)) {
+			t.Errorf("%s: it expires at %v", name, at)
+		}
+		if !head.Siblings[0].Expires.Equal(at) || o.Return && !receipt.Value.Siblings[0].Expires.Equal(at) {
+			t.Errorf("%s: HEAD tells %v, the receipt %+v, a get %v", name, head.Siblings[0].Expires, receipt.Value, at)
+		}
+		for e, err := range b.Scan(t.Context(), henge.ScanOptions{Values: true}) {
+			if err != nil || e.Key == name && !e.Value.Siblings[0].Expires.Equal(at) {
+				t.Errorf("%s is listed as %+v, %v", name, e, err)
+			}
+		}
+	}
+	for name, o := range map[string]henge.WriteOptions{
+		"a TTL under a second": {TTL: time.Millisecond}, "a TTL below none": {TTL: -time.Hour}, "a TTL over 100 years": {TTL: 1<<63 - 1},
+		"both": {TTL: time.Hour, ExpiresAt: in}, "a time that has passed": {ExpiresAt: time.Now().Add(-time.Second)},
+		"a time before all clocks": {ExpiresAt: time.Unix(-1, 0)}, "a time too far ahead": {ExpiresAt: in.AddDate(101, 0, 0)},
+	} {
+		if _, err := b.Put(t.Context(), "bad", nil, o); !errors.Is(err, henge.ErrBadValue) || henge.OutcomeOf(err) != henge.None {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := b.Delete(t.Context(), "bad", henge.WriteOptions{TTL: time.Hour}); !errors.Is(err, henge.ErrBadValue) {
+		t.Errorf("a delete that expires: %v", err)
 	}
 }
 

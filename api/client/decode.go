@@ -56,6 +56,9 @@ func siblingOf(r *reply) request.Sibling {
 	if modified, err := http.ParseTime(r.header.Get("Last-Modified")); err == nil {
 		s.Modified = modified.In(time.UTC)
 	}
+	if expires, err := request.ParseExpiresAt(r.header.Get(wire.ExpiresAt)); err == nil {
+		s.Expires = expires
+	}
 	for name, values := range r.header {
 		if meta, ok := strings.CutPrefix(name, wire.MetaPrefix); ok {
 			if s.Meta == nil {

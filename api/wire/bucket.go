@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/ring"
@@ -19,6 +20,7 @@ type Bucket struct {
 	Strict         bool   `json:"strict"`
 	Sync           bool   `json:"sync"`
 	RequireContext bool   `json:"require_context"`
+	TTL            string `json:"ttl"` // of a put that says nothing else: a Go duration, or none
 }
 
 // Buckets is a listing of all of them, by name.
@@ -32,7 +34,16 @@ func BucketOf(b ring.Bucket) Bucket {
 		Name: b.Name, Generation: b.Generation, Policy: b.Policy, Owner: b.Owner,
 		R: request.Count(b.R).String(), W: request.Count(b.W).String(),
 		Strict: b.Strict, Sync: !b.Unsynced, RequireContext: b.RequireContext,
+		TTL: request.FormatTTL(ttlOf(b)),
 	}
+}
+
+// ttlOf is a bucket's TTL as in a request.
+func ttlOf(b ring.Bucket) time.Duration {
+	if b.TTLMillis == 0 {
+		return request.NoTTL
+	}
+	return time.Duration(b.TTLMillis) * time.Millisecond
 }
 
 // BucketChange says what a bucket shall be. What is nil stays as it is, or is the
@@ -45,10 +56,11 @@ type BucketChange struct {
 	Strict         *bool   `json:"strict,omitempty"`
 	Sync           *bool   `json:"sync,omitempty"`
 	RequireContext *bool   `json:"require_context,omitempty"`
+	TTL            *string `json:"ttl,omitempty"`
 }
 
 // Apply is b with the change made. It fails with request.ErrBadValue for what is no
-// policy and no count.
+// policy, no count and no TTL.
 func (c BucketChange) Apply(b ring.Bucket) (ring.Bucket, error) {
 	if c.Policy != nil {
 		if *c.Policy != ring.PolicySiblings && *c.Policy != ring.PolicyLWW {
@@ -61,6 +73,13 @@ func (c BucketChange) Apply(b ring.Bucket) (ring.Bucket, error) {
 	set(&b.RequireContext, c.RequireContext)
 	if c.Sync != nil {
 		b.Unsynced = !*c.Sync
+	}
+	if c.TTL != nil {
+		d, err := request.ParseTTL(*c.TTL)
+		if err != nil {
+			return b, err
+		}
+		b.TTLMillis = max(d, 0).Milliseconds()
 	}
 	if err := setCount("r", &b.R, c.R); err != nil {
 		return b, err

@@ -10,8 +10,8 @@ const (
 	SiblingID   = "Henge-Sibling-Id" // names the value among its siblings
 	Operation   = "Henge-Operation"  // the operation id, as given or made
 	MetaPrefix  = "Henge-Meta-"      // both ways: user metadata
-	TTL         = "Henge-Ttl"        // reserved
-	ExpiresAt   = "Henge-Expires-At" // reserved
+	TTL         = "Henge-Ttl"        // of a put: how long its value is shown, as a Go duration, or none
+	ExpiresAt   = "Henge-Expires-At" // both ways: from when on a value is hidden, as RFC 3339 has it
 	Idempotency = "Idempotency-Key"  // names the operation across retries
 	Trace       = "Traceparent"      // W3C trace context
 	NDJSON      = "application/x-ndjson"

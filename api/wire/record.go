@@ -13,6 +13,7 @@ type Sibling struct {
 	ID          string            `json:"id"`
 	ContentType string            `json:"content_type"`
 	Modified    time.Time         `json:"last_modified"`
+	Expires     time.Time         `json:"expires_at,omitzero"`
 	Meta        map[string]string `json:"meta,omitempty"`
 	Value       *string           `json:"value,omitempty"`
 	Base64      *[]byte           `json:"base64,omitempty"`
@@ -24,7 +25,7 @@ func SiblingOf(s request.Sibling) Sibling {
 	if data == nil {
 		data = []byte{} // null would be read as no value
 	}
-	return Sibling{ID: s.ID, ContentType: TypeOr(s.ContentType), Modified: s.Modified.UTC(), Meta: s.Meta, Base64: &data}
+	return Sibling{ID: s.ID, ContentType: TypeOr(s.ContentType), Modified: s.Modified.UTC(), Expires: s.Expires, Meta: s.Meta, Base64: &data}
 }
 
 // TextOf renders a sibling with its bytes as text where they are UTF-8.
@@ -38,7 +39,7 @@ func TextOf(s request.Sibling) Sibling {
 
 // Request is the inverse of SiblingOf and TextOf.
 func (s Sibling) Request() request.Sibling {
-	out := request.Sibling{ID: s.ID, ContentType: s.ContentType, Meta: s.Meta, Modified: s.Modified}
+	out := request.Sibling{ID: s.ID, ContentType: s.ContentType, Meta: s.Meta, Modified: s.Modified, Expires: s.Expires}
 	switch {
 	case s.Value != nil:
 		out.Data = []byte(*s.Value)

@@ -17,7 +17,7 @@ func (a *app) bucketCommand() *cobra.Command {
 		Short: "Make buckets and their rules, change and show them",
 		Long: `A bucket is a namespace of keys with rules of its own: its policy says what becomes of
 concurrent writes (siblings: all are kept until somebody merges them; lww: the last one
-stands) and holds for the bucket's life. Owner, r, w, strict, sync and require-context
+stands) and holds for the bucket's life. Owner, r, w, strict, sync, require-context and ttl
 can be changed at any time.`,
 		Args: subcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -39,7 +39,7 @@ type bucketRules struct {
 	target
 	owner, r, w                  string
 	strict, sync, requireContext bool
-	policy                       string
+	policy, ttl                  string
 }
 
 // rules adds the flags that may be changed.
@@ -52,6 +52,7 @@ func (f *bucketRules) rules(cmd *cobra.Command) {
 	flags.BoolVar(&f.strict, "strict", false, "only a key's own replicas count, no node standing in for one")
 	flags.BoolVar(&f.sync, "sync", true, "acknowledge only what is on disk")
 	flags.BoolVar(&f.requireContext, "require-context", false, "refuse puts that do not carry the context of a read")
+	flags.StringVar(&f.ttl, "ttl", "none", "how long a value is shown whose put says nothing else, as 90s or 720h, or none: for ever")
 	complete(cmd, "r", "default", "one", "quorum", "all")
 	complete(cmd, "w", "default", "one", "quorum", "all")
 }
@@ -66,6 +67,7 @@ func (f *bucketRules) change(cmd *cobra.Command) client.BucketChange {
 	take(given("w"), &c.W, &f.w)
 	take(given("strict"), &c.Strict, &f.strict)
 	take(given("sync"), &c.Sync, &f.sync)
+	take(given("ttl"), &c.TTL, &f.ttl)
 	take(given("require-context"), &c.RequireContext, &f.requireContext)
 	return c
 }

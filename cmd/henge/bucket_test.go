@@ -11,7 +11,7 @@ func TestBucketsAreMadeChangedAndListed(t *testing.T) {
 	want(t, "create", s.sh(exit.OK, "bucket", "create", "carts", "--owner", "shop", "--policy", "lww").out, "carts", "shop", "lww")
 	s.sh(exit.OK, "bucket", "create", "carts", "--owner", "shop", "--policy", "lww")
 	s.sh(exit.Conflict, "bucket", "create", "carts")
-	want(t, "set", s.sh(exit.OK, "bucket", "set", "carts", "--w", "one", "--sync=false", "--require-context").out, "shop", "required")
+	want(t, "set", s.sh(exit.OK, "bucket", "set", "carts", "--w", "one", "--sync=false", "--require-context", "--ttl", "90s").out, "shop", "required", "1m30s")
 	var b struct {
 		Name, Owner, Policy, R, W string
 		Sync, Strict              bool
@@ -25,6 +25,20 @@ func TestBucketsAreMadeChangedAndListed(t *testing.T) {
 	want(t, "a put without context", s.sh(exit.Conflict, "put", "k", "v", "--bucket", "carts").err, "owner shop")
 	want(t, "names", s.sh(exit.OK, "__complete", "bucket", "set", "").out, "carts\n", "default\n")
 	want(t, "policies", s.sh(exit.OK, "__complete", "bucket", "create", "x", "--policy", "").out, "lww\n")
+}
+
+func TestAnExpiryIsPutShownAndCarried(t *testing.T) {
+	s := node(t)
+	s.sh(exit.OK, "put", "a", "1", "--ttl", "1h")
+	s.sh(exit.OK, "put", "b", "2", "--expires-at", "2099-01-02T03:04:05Z")
+	want(t, "explain", s.sh(exit.OK, "explain", "b").out, "1 bytes, expires 2099-01-02T03:04:05Z")
+	want(t, "get", s.sh(exit.OK, "get", "b", "--output", "json").out, `"expires_at":"2099-01-02T03:04:05Z"`)
+	export := s.sh(exit.OK, "export", "--bucket", "default").out + `{"key":"c","value":"3","expires_at":"2001-01-02T03:04:05Z"}` + "\n"
+	in := s.in(exit.OK, export, "import", "-", "--bucket", "copy", "--format", "export", "--ttl", "1m")
+	want(t, "import", in.out, "3 records: 2 acknowledged", "1 records had expired")
+	want(t, "the copy", s.sh(exit.OK, "get", "b", "--bucket", "copy", "--output", "json").out, `"expires_at":"2099-01-02T03:04:05Z"`)
+	want(t, "a TTL without a unit", s.sh(exit.Usage, "put", "k", "v", "--ttl", "60").err, "--ttl", "with its unit")
+	want(t, "a time that is none", s.sh(exit.Usage, "put", "k", "v", "--expires-at", "noon").err, "--expires-at", "RFC 3339")
 }
 
 func TestSettingsAreShownAndChanged(t *testing.T) {

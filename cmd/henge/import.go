@@ -28,6 +28,7 @@ type importFlags struct {
 	patience time.Duration
 	failed   string
 	verify   bool
+	expiryFlags
 }
 
 func (a *app) importCommand() *cobra.Command {
@@ -38,7 +39,8 @@ func (a *app) importCommand() *cobra.Command {
 		Long: `Stores every record of a file, many at once. In NDJSON a record is a line, and the
 line is the value; in CSV the first row names the fields, and each further row is
 stored as a JSON object of strings. --key names the field that is the record's key.
---format export reads what henge export wrote, whose records carry their key.
+--format export reads what henge export wrote, whose records carry their key, and
+their expiry where they have one: those that have expired meanwhile are passed over.
 
 Records of one key are stored in the order of the file. A put that fails in a way
 that may pass is tried again, as the same operation, for as long as --patience says.
@@ -59,6 +61,7 @@ bytes a key in memory.`,
 	}
 	f.add(cmd)
 	f.addWrite(cmd)
+	f.addExpiry(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.key, "key", "k", "", "the field that is a record's key")
 	flags.StringVar(&f.format, "format", "", "ndjson, csv or export (default: csv for a file named so, else ndjson)")
@@ -83,6 +86,10 @@ func (a *app) importFile(cmd *cobra.Command, f *importFlags, args []string) (err
 	if f.inFlight < 1 {
 		return usage("--in-flight %d: want at least 1", f.inFlight)
 	}
+	write := f.write()
+	if err := f.expiry(&write); err != nil {
+		return err
+	}
 	in, err := a.open(args)
 	if err != nil {
 		return err
@@ -102,7 +109,7 @@ func (a *app) importFile(cmd *cobra.Command, f *importFlags, args []string) (err
 	}
 	defer func() { err = errors.Join(err, losses.close()) }()
 	tally := &load.Tally{Started: time.Now()}
-	o := load.Options{Lanes: f.inFlight, Patience: f.patience, Write: f.write(), Run: rand.Text(), Failed: losses.add}
+	o := load.Options{Lanes: f.inFlight, Patience: f.patience, Write: write, Run: rand.Text(), Failed: losses.add}
 	if f.verify {
 		o.Ledger = &load.Ledger{}
 	}
@@ -136,6 +143,9 @@ func (f *importFlags) formatOf(name string) records.Format {
 func (s summary) human(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "%d records: %d acknowledged, %d failed, %d bad, %d tried again; %s, %.0f a second\n",
 		s.Records, s.Acked, s.Failed, s.Bad, s.Retried, s.Elapsed.Round(time.Millisecond), s.PerSecond)
+	if err == nil && s.Expired > 0 {
+		_, err = fmt.Fprintf(w, "%d records had expired and were passed over\n", s.Expired)
+	}
 	if err != nil || s.Verified == nil {
 		return err
 	}

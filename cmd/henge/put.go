@@ -24,6 +24,32 @@ type putFlags struct {
 	context     string
 	ifMatch     string
 	ifNoneMatch string
+	expiryFlags
+}
+
+// expiryFlags say until when a value is shown.
+type expiryFlags struct{ ttl, expiresAt string }
+
+func (f *expiryFlags) addExpiry(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.ttl, "ttl", "", "how long the value is shown, as 90s or 720h, or none: for ever (default: the bucket's)")
+	flags.StringVar(&f.expiresAt, "expires-at", "", "from when on the value is hidden, as 2026-01-02T15:04:05Z")
+	cmd.MarkFlagsMutuallyExclusive("ttl", "expires-at")
+}
+
+// expiry enters what the flags say.
+func (f *expiryFlags) expiry(o *request.WriteOptions) (err error) {
+	if f.ttl != "" {
+		if o.TTL, err = request.ParseTTL(f.ttl); err != nil {
+			return usage("--ttl: %w", err)
+		}
+	}
+	if f.expiresAt != "" {
+		if o.ExpiresAt, err = request.ParseExpiresAt(f.expiresAt); err != nil {
+			return usage("--expires-at: %w", err)
+		}
+	}
+	return nil
 }
 
 func (a *app) putCommand() *cobra.Command {
@@ -39,12 +65,14 @@ the context of a read it replaces exactly what that read saw: writes that the
 read did not see stay beside it as siblings.`,
 		Example: `  henge put stone stands
   henge put stone --file stone.jpg --type image/jpeg --meta by=ann
-  date | henge put now -`,
+  date | henge put now -
+  henge put session 8f3a --ttl 30m`,
 		Args: keyAndMore,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.put(cmd, &f, args) },
 	}
 	f.add(cmd)
 	f.addWrite(cmd)
+	f.addExpiry(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.file, "file", "f", "", "store this file's content")
 	flags.StringVarP(&f.contentType, "type", "t", "", "the value's content type (default: text/plain for text, by its name for a file)")
@@ -57,6 +85,10 @@ read did not see stay beside it as siblings.`,
 
 // put sends one value.
 func (a *app) put(cmd *cobra.Command, f *putFlags, args []string) error {
+	o := f.write()
+	if err := f.expiry(&o); err != nil {
+		return err
+	}
 	value, contentType, err := a.valueOf(f, args[1:])
 	if err != nil {
 		return err
@@ -65,7 +97,6 @@ func (a *app) put(cmd *cobra.Command, f *putFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	o := f.write()
 	o.ContentType, o.Meta, o.Context = contentType, f.meta, request.Context(f.context)
 	o.IfMatch, o.IfNoneMatch = f.ifMatch, f.ifNoneMatch
 	receipt, err := bucket.Put(cmd.Context(), args[0], value, o)

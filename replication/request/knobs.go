@@ -121,9 +121,14 @@ type WriteOptions struct {
 	IfNoneMatch string        // "*": no value may exist; or an ETag it must not have
 	ContentType string        // of the value; empty is application/octet-stream
 	Meta        map[string]string
-	OpID        string // names the operation across retries; empty: one is made
-	Return      bool   // answer with the value that the coordinator holds afterwards
-	Trace       string // a traceparent to keep in logs and errors
+	// TTL is how long the value is shown; 0 is the bucket's default, NoTTL for ever.
+	TTL time.Duration
+	// ExpiresAt is from when on the value is hidden, to the millisecond; zero leaves it
+	// to TTL. One that has passed is ErrBadValue.
+	ExpiresAt time.Time
+	OpID      string // names the operation across retries; empty: one is made
+	Return    bool   // answer with the value that the coordinator holds afterwards
+	Trace     string // a traceparent to keep in logs and errors
 }
 
 // ScanOptions bound a listing of keys.

@@ -41,7 +41,7 @@ func CheckBucket(name string) error {
 	return nil
 }
 
-// CheckWrite refuses metadata, content types and operation ids that are over
+// CheckWrite refuses metadata, content types, operation ids and expiries that are over
 // their bounds or cannot stand in a header.
 func CheckWrite(o WriteOptions) error {
 	if len(o.ContentType) > MaxType || !printable(o.ContentType) {
@@ -60,7 +60,7 @@ func CheckWrite(o WriteOptions) error {
 	if size > MaxMeta {
 		return fmt.Errorf("%w: the metadata has %d bytes; want at most %d", ErrBadValue, size, MaxMeta)
 	}
-	return nil
+	return CheckExpiry(o)
 }
 
 // printable reports whether s is UTF-8 text without control characters.

@@ -119,7 +119,8 @@ type SiblingState struct {
 	Modified  time.Time `json:"modified"`
 	Tombstone bool      `json:"tombstone,omitempty"`
 	Size      int       `json:"size"`
-	Shown     bool      `json:"shown"` // false: the same operation is shown by another dot
+	Expires   time.Time `json:"expires_at,omitzero"`
+	Shown     bool      `json:"shown"` // false: it is a tombstone, has expired, or another dot shows the same operation
 }
 
 // HintState is a hint that a node keeps for a key.

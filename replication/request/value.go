@@ -29,6 +29,7 @@ type Sibling struct {
 	ContentType string
 	Meta        map[string]string
 	Modified    time.Time // the physical part of its stamp
+	Expires     time.Time // from when on it is hidden, to the millisecond; zero is never
 	Size        int       // bytes; Data may be left out
 	Data        []byte
 }

@@ -23,7 +23,7 @@ type Putter interface {
 type Options struct {
 	Lanes    int                  // how many puts are in flight at once
 	Patience time.Duration        // how long one record is tried again; 0 is not at all
-	Write    request.WriteOptions // for every put; content type and metadata are the record's
+	Write    request.WriteOptions // for every put; content type and metadata are the record's, and the expiry of one that has one
 	Run      string               // begins the operation ids of this run; must be new for each
 	Ledger   *Ledger              // notes what was acknowledged; nil: nobody reads it back
 	Failed   func(Failure)        // called for each record that was not stored, one call at a time
@@ -123,6 +123,13 @@ func (im *importer) lane(ctx context.Context, in <-chan records.Record) {
 func (im *importer) store(ctx context.Context, record records.Record) {
 	o := im.o.Write
 	o.ContentType, o.Meta = record.ContentType, record.Meta
+	if !record.Expires.IsZero() {
+		o.TTL, o.ExpiresAt = 0, record.Expires
+		if !record.Expires.After(time.Now()) {
+			im.tally.expired.Add(1)
+			return
+		}
+	}
 	o.OpID = fmt.Sprintf("%s-%d", im.o.Run, record.Line)
 	begun, pause := time.Now(), firstPause
 	for try := 0; ; try++ {

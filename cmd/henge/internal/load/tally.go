@@ -12,6 +12,7 @@ type Tally struct {
 	acked   atomic.Int64
 	failed  atomic.Int64 // given up
 	bad     atomic.Int64 // could not be decoded
+	expired atomic.Int64 // had expired before they were stored
 	retried atomic.Int64 // tries after the first
 	waiting atomic.Int64 // records that are being tried again just now
 }
@@ -22,6 +23,7 @@ type Counts struct {
 	Acked   int64         `json:"acknowledged"`
 	Failed  int64         `json:"failed"`
 	Bad     int64         `json:"bad"`
+	Expired int64         `json:"expired"`
 	Retried int64         `json:"retries"`
 	Waiting int64         `json:"-"`
 	Elapsed time.Duration `json:"elapsed_ns"`
@@ -30,7 +32,7 @@ type Counts struct {
 // Counts returns the numbers of now.
 func (t *Tally) Counts() Counts {
 	return Counts{
-		Records: t.records.Load(), Acked: t.acked.Load(), Failed: t.failed.Load(), Bad: t.bad.Load(),
+		Records: t.records.Load(), Acked: t.acked.Load(), Failed: t.failed.Load(), Bad: t.bad.Load(), Expired: t.expired.Load(),
 		Retried: t.retried.Load(), Waiting: t.waiting.Load(), Elapsed: time.Since(t.Started),
 	}
 }

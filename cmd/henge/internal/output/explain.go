@@ -109,13 +109,16 @@ func row(parts ...[]string) []string {
 
 // what words one sibling.
 func what(s request.SiblingState) string {
-	switch {
-	case s.Tombstone:
-		return "tombstone"
-	case !s.Shown:
-		return fmt.Sprintf("%d bytes, not shown", s.Size)
+	text := fmt.Sprintf("%d bytes", s.Size)
+	if s.Tombstone {
+		text = "tombstone"
+	} else if !s.Shown {
+		text += ", not shown"
 	}
-	return fmt.Sprintf("%d bytes", s.Size)
+	if !s.Expires.IsZero() {
+		text += ", expires " + s.Expires.UTC().Format(time.RFC3339Nano)
+	}
+	return text
 }
 
 // hint words what a node owes others for this key.

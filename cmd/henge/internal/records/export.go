@@ -58,6 +58,7 @@ type Line struct {
 	Blob
 	ContentType string            `json:"content_type,omitempty"`
 	Meta        map[string]string `json:"meta,omitempty"`
+	Expires     time.Time         `json:"expires_at,omitzero"`
 	Siblings    []SiblingLine     `json:"siblings,omitempty"` // in place of a value: writes that nobody has merged
 }
 
@@ -68,6 +69,7 @@ type SiblingLine struct {
 	ContentType string            `json:"content_type,omitempty"`
 	Meta        map[string]string `json:"meta,omitempty"`
 	Modified    time.Time         `json:"modified,omitzero"`
+	Expires     time.Time         `json:"expires_at,omitzero"`
 }
 
 // LineOf turns a listed key with its values into a line of an export.
@@ -76,6 +78,7 @@ func LineOf(e request.Entry) Line {
 	if data, ok := e.Value.Bytes(); ok {
 		s := e.Value.Siblings[0]
 		line.Blob, line.ContentType, line.Meta = BlobOf(data, s.ContentType), s.ContentType, s.Meta
+		line.Expires = s.Expires
 		return line
 	}
 	for _, s := range e.Value.Siblings {
@@ -86,7 +89,7 @@ func LineOf(e request.Entry) Line {
 
 // SiblingOf turns one value among several into its part of a line.
 func SiblingOf(s request.Sibling) SiblingLine {
-	return SiblingLine{ID: s.ID, Blob: BlobOf(s.Data, s.ContentType), ContentType: s.ContentType, Meta: s.Meta, Modified: s.Modified}
+	return SiblingLine{ID: s.ID, Blob: BlobOf(s.Data, s.ContentType), ContentType: s.ContentType, Meta: s.Meta, Modified: s.Modified, Expires: s.Expires}
 }
 
 // KeyOf returns a line that holds only its key.
@@ -145,5 +148,5 @@ func decodeLine(raw []byte) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	return Record{Key: key, Value: value, ContentType: line.ContentType, Meta: line.Meta}, nil
+	return Record{Key: key, Value: value, ContentType: line.ContentType, Meta: line.Meta, Expires: line.Expires}, nil
 }

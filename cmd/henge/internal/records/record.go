@@ -3,6 +3,7 @@ package records
 import (
 	"fmt"
 	"io"
+	"time"
 )
 
 // MaxLine bounds one record, in bytes: room for the largest value in base64
@@ -20,6 +21,7 @@ type Record struct {
 	Value       []byte
 	ContentType string
 	Meta        map[string]string
+	Expires     time.Time // zero: nothing is said
 }
 
 // BadRecord says why a record was passed over. Reading goes on behind it.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -190,6 +191,7 @@ func TestAnExportedKeyReadsBackByteForByte(t *testing.T) {
 		"JSON with blanks":       {ContentType: JSONType, Data: []byte(`{ "a": 1 }`)},
 		"JSON null":              {ContentType: JSONType, Data: []byte("null")},
 		"no JSON under its type": {ContentType: JSONType, Data: []byte("{")},
+		"with an expiry":         {ContentType: "text/plain", Data: []byte("x"), Expires: time.UnixMilli(4e12 + 1).UTC()},
 		"with metadata":          {ContentType: "text/plain", Data: []byte("x"), Meta: map[string]string{"by": "me"}},
 	}
 	for name, s := range values {
@@ -215,7 +217,7 @@ func roundTrip(t *testing.T, key string, s request.Sibling) {
 		t.Fatalf("%q reads as %v, bad %v", b.String(), records, bad)
 	}
 	got := records[0]
-	if got.Key != key || !bytes.Equal(got.Value, s.Data) || got.ContentType != s.ContentType || !cmp.Equal(got.Meta, s.Meta) {
+	if got.Key != key || !bytes.Equal(got.Value, s.Data) || got.ContentType != s.ContentType || !cmp.Equal(got.Meta, s.Meta) || !got.Expires.Equal(s.Expires) {
 		t.Errorf("%q reads back as %+v", b.String(), got)
 	}
 }
