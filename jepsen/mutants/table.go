@@ -4,5 +4,7 @@ import "slices"
 
 // Table is every mutant.
 func Table() []Mutant {
-	return slices.Concat(causalRows(), storageRows(), agreeRows(), handoffRows(), requestRows(), replicaRows(), transferRows(), exchangeRows(), governorRows(), ringRows(), clusterRows())
+	return slices.Concat(
+		causalRows(), storageRows(), agreeRows(), handoffRows(), requestRows(), replicaRows(), transferRows(), exchangeRows(), governorRows(), ringRows(), clusterRows(), expiryRows(),
+	)
 }
