@@ -38,6 +38,7 @@ type Document struct {
 	Layout     []Entry  `json:"layout"`     // one for each partition
 	Buckets    []Bucket `json:"buckets"`    // sorted by name
 	Settings   Settings `json:"settings"`
+	Dropped    uint64   `json:"dropped,omitempty"`  // the version that last dropped a bucket; 0 is none
 	Expelled   []NodeID `json:"expelled,omitempty"` // refused for ever
 	Left       []NodeID `json:"left,omitempty"`     // handed over and went; a person may add them again
 	Staged     []Step   `json:"staged,omitempty"`   // asked for, not applied

@@ -13,8 +13,9 @@ type Forced struct {
 	At   int64    `json:"at"`   // when: Unix milliseconds
 	By   NodeID   `json:"by"`   // the node that was asked to
 	Lost []NodeID `json:"lost"` // who was given up, in earlier forces too while they were not heard of; sorted
-	// Before are the versions that earlier forces forked from, the last 16.
-	Before []uint64 `json:"before,omitempty"`
+
+	Earlier []uint64 `json:"earlier,omitempty"` // the versions that forces before this one forked from, ascending
+	Dropped []string `json:"dropped,omitempty"` // the buckets that were dropped since the first of them, sorted
 }
 
 // forcedAhead is how far a forced version is ahead of the one it forked from. Requests
@@ -55,7 +56,11 @@ func (d *Document) ForcedWithout(lost []NodeID, by NodeID, at int64, random uint
 		}
 		next.Era = Era{Number: d.Era.Number + 1, Random: random}
 		next.Version = d.Version + forcedAhead
-		next.Forced = &Forced{From: d.Name(), At: at, By: by, Lost: given, Before: d.forsakenBefore()}
+		next.Forced = &Forced{From: d.Name(), At: at, By: by, Lost: given}
+		if d.Forced != nil {
+			next.Forced.Earlier = append(slices.Clone(d.Forced.Earlier), d.Forced.From.Version)
+			next.Forced.Dropped = d.Forced.Dropped
+		}
 		for p := range next.Layout {
 			next.Layout[p].Changed = next.Version
 		}
@@ -81,27 +86,12 @@ func (d *Document) GivenUp(id NodeID) bool {
 	return d.Forced != nil && slices.Contains(d.Forced.Lost, id) && !slices.Contains(d.Voters, id)
 }
 
-// Forsaken reports whether a bucket of this generation was made by the losing side of a
-// force: after the document that was forked from, and not by the side that forced.
-// Nobody has dropped it; it is not part of this document.
+// Forsaken reports whether a bucket of this generation was made by the losing side of the
+// last force, or of one before: after the document that was forked from, and not by the
+// side that forced. Nobody has dropped it; it is not part of this document.
 func (d *Document) Forsaken(generation uint64) bool {
-	if d.Forced == nil {
-		return false
-	}
-	by := func(fork uint64) bool { return generation > fork && generation < fork+forcedAhead }
-	return by(d.Forced.From.Version) || slices.ContainsFunc(d.Forced.Before, by)
-}
-
-// maxBefore bounds the forces that are remembered beside the last one.
-const maxBefore = 16
-
-// forsakenBefore are the versions that this document's forces forked from.
-func (d *Document) forsakenBefore() []uint64 {
-	if d.Forced == nil {
-		return nil
-	}
-	all := append(slices.Clone(d.Forced.Before), d.Forced.From.Version)
-	return all[max(0, len(all)-maxBefore):]
+	by := func(from uint64) bool { return generation > from && generation < from+forcedAhead }
+	return d.Forced != nil && (by(d.Forced.From.Version) || slices.ContainsFunc(d.Forced.Earlier, by))
 }
 
 // validateForced looks at whether a force can have led to this document.
@@ -113,9 +103,6 @@ func (d *Document) validateForced() error {
 	if f.From.Era.Number >= d.Era.Number || f.From.IsZero() || f.From.Version >= d.Version {
 		return fmt.Errorf("forced from %s to era %d, version %d: want a lower era and version", f.From, d.Era.Number, d.Version)
 	}
-	if len(f.Before) > maxBefore {
-		return fmt.Errorf("%d earlier forces: want at most %d", len(f.Before), maxBefore)
-	}
 	if f.By == 0 || len(f.Lost) < 1 || len(f.Lost) > maxMembers {
 		return fmt.Errorf("forced by node %s without %d members: want a node, and 1 to %d", f.By, len(f.Lost), maxMembers)
 	}
@@ -123,6 +110,9 @@ func (d *Document) validateForced() error {
 		if id == 0 || i > 0 && f.Lost[i-1] >= id {
 			return errors.New("forced: the lost must be set, distinct and sorted")
 		}
+	}
+	if len(f.Earlier) > maxMembers || !slices.IsSorted(f.Earlier) || !slices.IsSorted(f.Dropped) {
+		return errors.New("forced: earlier forces and dropped buckets must be sorted, and the forces few")
 	}
 	return nil
 }
