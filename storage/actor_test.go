@@ -312,3 +312,24 @@ func TestTheTableOfHintsActorsIsBounded(t *testing.T) {
 		t.Error("the oldest actor is still there")
 	}
 }
+
+// A bucket that was dropped goes key by key, and the keys of others in its partitions keep
+// their actor: each new one would be an entry in the context of every key that is written.
+func TestAnActorOutlivesWhatGoesWithItsBucket(t *testing.T) {
+	s := open(t, vfs.NewMem(), Options{Rand: seeded()})
+	k := key(0)
+	first := mint(t, s, k)
+	mustPut(t, s, k, []byte("v"))
+	change(t, s, k, func(tx *Tx) { tx.Discard() })
+	if value(t, s, k) != nil {
+		t.Error("it is there still")
+	}
+	if next := mint(t, s, k); next.Actor != first.Actor || next.Counter <= first.Counter {
+		t.Errorf("minted %+v after %+v; want the same actor", next, first)
+	}
+	mustPut(t, s, k, []byte("v"))
+	change(t, s, k, func(tx *Tx) { tx.SetObject(nil) })
+	if next := mint(t, s, k); next.Actor == first.Actor {
+		t.Error("what was plainly removed is minted on by the actor that knew it")
+	}
+}

@@ -13,7 +13,7 @@ import (
 // generation until the next change.
 func (s *Store) revived(bucket string, o *causal.Object) *causal.Object {
 	d := s.forced.Load()
-	if d == nil || o == nil || !d.Forsaken(o.Generation) {
+	if d == nil || o == nil || !d.Forsaken(o.Generation) || d.Discarded(bucket, o.Generation) {
 		return o
 	}
 	b, ok := d.Bucket(bucket)

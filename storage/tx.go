@@ -25,6 +25,7 @@ type Tx struct {
 	hint, heldHint     *Hint
 	hintBytes          int // as stored
 	hintRead           bool
+	discards           bool // the object goes with its bucket: the actor stays
 }
 
 // Object is what the store holds of the key, or what SetObject last said; nil is
@@ -34,6 +35,11 @@ func (t *Tx) Object() *causal.Object { return t.object }
 // SetObject makes the store hold o; nil removes what it holds. The object that
 // Object returned changes nothing.
 func (t *Tx) SetObject(o *causal.Object) { t.object = o }
+
+// Discard removes the object of a bucket that was dropped. Unlike SetObject(nil) it ends
+// no actor: nothing that was known of an older generation of a bucket is claimed by a
+// newer one, and a bucket's end would else cost the keys of all others a new actor each.
+func (t *Tx) Discard() { t.object, t.discards = nil, true }
 
 // Hint is the hint that the store holds for the key, or what SetHint last said;
 // nil is none. Do not modify it. It is read when first asked for; if it cannot be

@@ -123,7 +123,7 @@ func (t *Tx) applied() {
 	if t.state.tree != nil && t.object != t.heldObject {
 		t.state.tree.replace(t.pos.Segment(len(t.store.layout.Load().states)), t.key, t.heldObject, t.object)
 	}
-	if forgets(t.heldObject, t.object) {
+	if (!t.discards || t.object != nil) && forgets(t.heldObject, t.object) {
 		t.store.endHoldings(t.pos, t.pos)
 	}
 	if t.hint == t.heldHint {
