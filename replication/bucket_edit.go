@@ -92,6 +92,27 @@ func (c *Coordinator) SetBucket(ctx context.Context, name string, change func(ri
 	})
 }
 
+// DropBucket drops a bucket with all that is in it, by decision of the voters: it is there
+// for nobody who holds the document, and what is stored of it is removed behind. The
+// default bucket is made anew, empty. A generation that is not 0 says which one is meant:
+// that this is not there any more is no error then, whatever has its name.
+func (c *Coordinator) DropBucket(ctx context.Context, name string, generation uint64) error {
+	if err := request.CheckBucket(name); err != nil {
+		return err
+	}
+	_, err := c.edit(ctx, func(d *ring.Document) (*ring.Document, error) {
+		held, exists := d.Bucket(name)
+		switch {
+		case generation != 0 && held.Generation != generation:
+			return nil, nil
+		case !exists:
+			return nil, noBucket(name)
+		}
+		return d.WithoutBucket(name)
+	})
+	return err
+}
+
 // otherPolicy says what a bucket's policy is and what can be done.
 func otherPolicy(held ring.Bucket, policy string) error {
 	return fmt.Errorf("%w: %s has the policy %s, which it keeps for its life: every object in it is joined so; make another bucket for %q",

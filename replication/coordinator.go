@@ -17,6 +17,7 @@ import (
 	"github.com/hengedb/henge/replication/handoff"
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
+	"github.com/hengedb/henge/replication/sweep"
 	"github.com/hengedb/henge/replication/transfer"
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage"
@@ -102,6 +103,7 @@ type Coordinator struct {
 	transfer *transfer.Transfer
 	governor *governor.Governor
 	exchange *exchange.Exchange
+	sweep    *sweep.Sweep
 	clock    clock.Clock
 	rand     func() uint64
 	log      *slog.Logger
@@ -156,6 +158,7 @@ func New(o Options) (*Coordinator, error) {
 		Store: o.Store, Cluster: exchanging{c}, Clock: o.Clock, Logger: o.Logger, Every: o.ExchangeEvery,
 		Pace: c.governor.For(governor.Exchange), Trees: c.governor.For(governor.Rebuilds),
 	})
+	c.sweep = sweep.New(sweep.Options{Store: o.Store, Cluster: c, Clock: o.Clock, Logger: o.Logger})
 	c.serve()
 	c.health.Start()
 	return c, nil
@@ -178,7 +181,11 @@ func (c *Coordinator) Adopted(d *ring.Document) {
 	c.handoff.Kick()
 	c.transfer.Kick()
 	c.exchange.Kick()
+	c.sweep.Kick()
 }
+
+// Swept tells what was removed of dropped buckets.
+func (c *Coordinator) Swept() sweep.Stats { return c.sweep.Stats() }
 
 // Document is the cluster document held now; nil while there is none.
 func (c *Coordinator) Document() *ring.Document { return c.agent.Document() }
@@ -225,6 +232,7 @@ func (c *Coordinator) Close() error {
 	c.end()
 	c.exchange.Close()
 	c.transfer.Close()
+	c.sweep.Close()
 	c.handoff.Close()
 	c.health.Close()
 	c.tasks.Wait()

@@ -107,6 +107,9 @@ func (c *Coordinator) mintHint(tx *storage.Tx, w *write, m *minted) error {
 // apply decides what the write makes of what is held. An operation that is known
 // already mints nothing, whatever its preconditions say now.
 func (c *Coordinator) apply(w *write, held *causal.Object, mint func(causal.Context) (causal.Dot, causal.Stamp, error), m *minted) (*causal.Object, error) {
+	if listed, _ := c.agent.Document().Bucket(w.key.bucket); listed.Generation != w.bucket.Generation {
+		return nil, fmt.Errorf("%w: bucket %q was dropped", request.ErrNoBucket, w.key.bucket)
+	}
 	if held != nil && held.Generation > w.bucket.Generation {
 		return nil, fmt.Errorf("%w: bucket %q was made anew", request.ErrNoBucket, w.key.bucket)
 	}

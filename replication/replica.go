@@ -90,6 +90,11 @@ func (c *Coordinator) joinTx(tx *storage.Tx, m *joinRequest, senderDocument uint
 	if partition.Entry.Changed > senderDocument {
 		return errStale
 	}
+	if m.object != nil {
+		if err := c.listed(m.key.bucket, m.object.Generation); err != nil {
+			return err
+		}
+	}
 	primary := partition.Entry.Takes(c.self)
 	switch {
 	case primary:
@@ -121,6 +126,9 @@ func (c *Coordinator) joinOwn(ctx context.Context, key keyName, object *causal.O
 		if !slices.Contains(tx.Partition().Entry.Serving, c.self) {
 			return errStale
 		}
+		if err := c.listed(key.bucket, object.Generation); err != nil {
+			return err
+		}
 		tx.SetObject(causal.Join(tx.Object(), object))
 		return nil
 	})
@@ -131,6 +139,9 @@ func (c *Coordinator) joinOwn(ctx context.Context, key keyName, object *causal.O
 // anyhow. It is not synced on its own: what it stands for is.
 func (c *Coordinator) oweLater(w *write, object *causal.Object, away []ring.NodeID) {
 	_, err := c.store.Write(c.life, w.key.stored(), storage.KindHint, func(tx *storage.Tx) error {
+		if err := c.listed(w.key.bucket, object.Generation); err != nil {
+			return err
+		}
 		if w.place.holds {
 			tx.SetHint(owe(tx.Hint(), away, w.knobs.need, c.store.Now(), c.rand()))
 		} else {
@@ -156,11 +167,23 @@ func (c *Coordinator) catchUp(ctx context.Context, req *rpc.Request, bucket stri
 	if object == nil {
 		return nil
 	}
-	listed, ok := c.agent.Document().Bucket(bucket)
-	if !ok || listed.Generation != object.Generation {
-		return fmt.Errorf("%w: %q of generation %d", request.ErrNoBucket, bucket, object.Generation)
+	return c.listed(bucket, object.Generation)
+}
+
+// listed refuses what is of no bucket that the document held lists. Who sent what is of a
+// dropped one goes by an older document, and is told so. It is asked under the key's lock
+// by whoever puts an object into the store: from the moment at which the store has gone
+// through its locks with a document, nothing comes in that it has dropped.
+func (c *Coordinator) listed(bucket string, generation uint64) error {
+	doc := c.agent.Document()
+	listed, ok := doc.Bucket(bucket)
+	switch {
+	case ok && listed.Generation == generation:
+		return nil
+	case doc.Discarded(bucket, generation):
+		return fmt.Errorf("%w: %w: %q of generation %d was dropped", errStale, request.ErrNoBucket, bucket, generation)
 	}
-	return nil
+	return fmt.Errorf("%w: %q of generation %d", request.ErrNoBucket, bucket, generation)
 }
 
 // pullNewer fetches the sender's document when it is the newer one.

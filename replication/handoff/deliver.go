@@ -72,6 +72,9 @@ func (h *Handoff) offer(record storage.HintRecord, recipients []ring.NodeID) {
 			return
 		}
 	}
+	if object != nil && h.o.Cluster.Document().Discarded(record.Key.Bucket, object.Generation) {
+		return // it goes with its bucket
+	}
 	holders := h.deliver(record.Key, object, recipients)
 	if len(holders) == 0 {
 		return
@@ -122,6 +125,9 @@ func (h *Handoff) adopt(key storage.Key) {
 	_, err := h.o.Store.Write(h.life, key, storage.KindRepair, func(tx *storage.Tx) error {
 		held := tx.Hint()
 		if held == nil || held.Object == nil || !tx.Partition().Entry.Takes(h.o.Store.NodeID()) {
+			return nil
+		}
+		if h.o.Cluster.Document().Discarded(key.Bucket, held.Object.Generation) {
 			return nil
 		}
 		tx.SetObject(causal.Join(tx.Object(), held.Object))

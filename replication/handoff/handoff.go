@@ -164,6 +164,9 @@ func (h *Handoff) pass() {
 		if oldest == 0 || record.Hint.Since < oldest {
 			oldest = record.Hint.Since
 		}
+		if o := record.Hint.Object; o != nil && h.o.Cluster.Document().Discarded(record.Key.Bucket, o.Generation) {
+			continue // it goes with its bucket
+		}
 		primaries := h.primaries(record.Key)
 		if record.Hint.Object != nil && slices.Contains(primaries, h.o.Store.NodeID()) {
 			h.adopt(record.Key) // it is a marker in the next pass

@@ -240,6 +240,9 @@ func (t *Transfer) joinAll(j job, c *copied, doc *ring.Document, rows []row) err
 			if p := tx.Partition(); p.Entry.Changed != j.changed || !p.Entry.Takes(t.self) {
 				return errMoved
 			}
+			if dropped(t.o.Cluster.Document(), r.key.Bucket, r.object) {
+				return nil
+			}
 			tx.SetObject(causal.Join(tx.Object(), r.object))
 			return nil
 		})

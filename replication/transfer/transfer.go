@@ -195,9 +195,5 @@ func Copiers(e ring.Entry) []ring.NodeID {
 // kept of those. What the losing side of a force made is never discarded: its partition
 // stays where it is.
 func dropped(doc *ring.Document, bucket string, o *causal.Object) bool {
-	if doc.Forsaken(o.Generation) {
-		return false
-	}
-	listed, ok := doc.Bucket(bucket)
-	return o.Generation <= doc.Version && (!ok || listed.Generation != o.Generation)
+	return doc.Discarded(bucket, o.Generation)
 }
