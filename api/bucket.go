@@ -86,6 +86,23 @@ func (c *call) decideBucket(change wire.BucketChange, o request.WriteOptions) (r
 	return c.s.admin.CreateBucket(ctx, b)
 }
 
+// dropBucket drops a bucket with all that is in it.
+func (c *call) dropBucket() int {
+	k, err := parseKnobs(c.r.URL.RawQuery, knobGeneration, c.r.Method)
+	if err == nil && c.r.ContentLength != 0 {
+		err = problem.Field("body", fmt.Errorf("%w: a drop takes none", request.ErrBadValue))
+	}
+	if err == nil {
+		err = c.s.admin.DropBucket(c.r.Context(), c.route.bucket, k.generation)
+	}
+	if err != nil {
+		return c.fail(err)
+	}
+	c.noStore()
+	c.w.WriteHeader(http.StatusNoContent)
+	return http.StatusNoContent
+}
+
 // settings shows the cluster's settings.
 func (c *call) settings() int {
 	if err := c.plainQuery(); err != nil {

@@ -93,7 +93,34 @@ func TestABucketThatCannotBeIsRefused(t *testing.T) {
 	for _, r := range []*http.Request{ask("PUT", "/v1/buckets/No.Way", "{}"), ask("GET", "/v1/buckets/No.Way", ""), ask("GET", carts+"?r=1", ""), ask("GET", "/v1/buckets?r=1", "")} {
 		wants(t, do(t, h, r), 400)
 	}
-	wants(t, do(t, h, ask("DELETE", carts, "")), 405)
+	wants(t, do(t, h, ask("POST", carts, "")), 405)
+}
+
+func TestABucketIsDropped(t *testing.T) {
+	h := openNode(t).Handler()
+	wants(t, do(t, h, ask("PUT", carts, `{}`)), 200)
+	wants(t, do(t, h, ask("PUT", carts+"/keys/k", "v")), 204)
+	for name, r := range map[string]*http.Request{
+		"a body": ask("DELETE", carts, "{}"), "generation 0": ask("DELETE", carts+"?generation=0", ""), "no number": ask("DELETE", carts+"?generation=x", ""),
+		"another parameter": ask("DELETE", carts+"?w=1", ""), "no name": ask("DELETE", "/v1/buckets/No.Way", ""),
+	} {
+		if got := do(t, h, r).StatusCode; got != 400 {
+			t.Errorf("%s: %d, want 400", name, got)
+		}
+	}
+	wants(t, do(t, h, ask("DELETE", carts+"?generation=77", "")), 204) // of one that is not there any more
+	wants(t, do(t, h, ask("GET", carts+"/keys/k", "")), 200)
+	wants(t, do(t, h, ask("DELETE", carts+"?generation=2", "")), 204)
+	wants(t, do(t, h, ask("DELETE", carts+"?generation=2", "")), 204) // sent again
+	wants(t, do(t, h, ask("GET", carts, "")), 404)
+	wants(t, do(t, h, ask("GET", carts+"/keys/k", "")), 404)
+	if p := complaint(t, wants(t, do(t, h, ask("DELETE", carts, "")), 404)); p.Code != "no_bucket" {
+		t.Errorf("a drop of no bucket: %+v", p)
+	}
+	wants(t, do(t, h, ask("PUT", carts, `{"policy":"lww"}`)), 200)
+	if a := wants(t, do(t, h, ask("GET", carts+"/keys/k", "")), 404); a.Header.Get(wire.Context) != "" {
+		t.Error("the bucket made anew knows of the old one's key")
+	}
 }
 
 func TestTheSettingsAreShownAndChanged(t *testing.T) {
@@ -125,7 +152,7 @@ func TestTheSettingsAreShownAndChanged(t *testing.T) {
 func TestBucketsAndSettingsWaitForTheDocument(t *testing.T) {
 	h := serve(t, &scripted{err: request.ErrNotReady, made: ring.Bucket{Name: "carts"}})
 	for _, r := range []*http.Request{
-		ask("GET", "/v1/buckets", ""), ask("GET", carts, ""), ask("PUT", carts, "{}"),
+		ask("GET", "/v1/buckets", ""), ask("GET", carts, ""), ask("PUT", carts, "{}"), ask("DELETE", carts, ""),
 		ask("GET", "/v1/cluster/settings", ""), ask("PUT", "/v1/cluster/settings", "{}"),
 	} {
 		p := complaint(t, wants(t, do(t, h, r), 503))

@@ -76,6 +76,8 @@ func (c *call) adminHandler() func() int {
 		return c.buckets
 	case place == placeBucket && put:
 		return c.putBucket
+	case place == placeBucket && c.r.Method == http.MethodDelete:
+		return c.dropBucket
 	case place == placeBucket:
 		return c.bucket
 	case place == placeSettings && put:

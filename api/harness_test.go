@@ -165,6 +165,11 @@ func (s *scripted) SetBucket(_ context.Context, name string, change func(ring.Bu
 	return b, errors.Join(err, s.err)
 }
 
+func (s *scripted) DropBucket(_ context.Context, name string, _ uint64) error {
+	s.bucket = name
+	return s.err
+}
+
 func (s *scripted) Settings() (ring.Settings, error) { return s.settings, s.err }
 
 func (s *scripted) SetSettings(_ context.Context, change func(ring.Settings) (ring.Settings, error)) (ring.Settings, error) {

@@ -27,6 +27,7 @@ const (
 	knobLimit
 	knobValues
 	knobProgress
+	knobGeneration
 
 	readKnobs  = knobR | knobStrict | knobTimeout | knobSibling
 	writeKnobs = knobW | knobStrict | knobSync | knobTimeout
@@ -47,7 +48,8 @@ type knobs struct {
 	limit   int
 	values  bool
 
-	progress bool
+	progress   bool
+	generation uint64
 }
 
 // knobNamed finds a parameter; 0 when there is none of this name.
@@ -75,6 +77,8 @@ func knobNamed(name string) knob {
 		return knobValues
 	case "progress":
 		return knobProgress
+	case "generation":
+		return knobGeneration
 	}
 	return 0
 }
@@ -147,6 +151,10 @@ func (k *knobs) set(this knob, value string) (err error) {
 		k.values, err = parseBool(value)
 	case knobProgress:
 		k.progress, err = parseBool(value)
+	case knobGeneration:
+		if k.generation, err = strconv.ParseUint(value, 10, 64); err == nil && k.generation == 0 {
+			err = errors.New("no bucket is of generation 0")
+		}
 	}
 	return err
 }

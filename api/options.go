@@ -30,6 +30,8 @@ type Admin interface {
 	Bucket(name string) (ring.Bucket, error)
 	CreateBucket(ctx context.Context, b ring.Bucket) (ring.Bucket, error)
 	SetBucket(ctx context.Context, name string, change func(ring.Bucket) (ring.Bucket, error)) (ring.Bucket, error)
+	// DropBucket drops a bucket: the one of this generation, unless that is 0.
+	DropBucket(ctx context.Context, name string, generation uint64) error
 	Settings() (ring.Settings, error)
 	SetSettings(ctx context.Context, change func(ring.Settings) (ring.Settings, error)) (ring.Settings, error)
 	// Verify compares what the replicas of a part of a partition hold.

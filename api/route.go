@@ -135,7 +135,9 @@ func (p place) allowed() []string {
 		return []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete}
 	case placeList, placeExplain:
 		return []string{http.MethodGet}
-	case placeBucket, placeSettings, placeGovernor:
+	case placeBucket:
+		return []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete}
+	case placeSettings, placeGovernor:
 		return []string{http.MethodGet, http.MethodHead, http.MethodPut}
 	case placeStage:
 		return []string{http.MethodPost, http.MethodDelete}

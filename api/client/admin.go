@@ -90,6 +90,22 @@ func (c *Client) SetBucket(ctx context.Context, name string, p BucketChange) (Bu
 	return c.putBucket(ctx, "set bucket", name, "If-Match", p)
 }
 
+// DropBucket drops a bucket with all that is in it: the one that is there when it is
+// called, however often that must be tried. It fails with request.ErrNoBucket where there
+// is none.
+func (c *Client) DropBucket(ctx context.Context, name string) error {
+	b, err := c.BucketProperties(ctx, name)
+	if err != nil {
+		return err
+	}
+	op, err := bucketOperation("drop bucket", name)
+	if err != nil {
+		return err
+	}
+	op.method, op.query = http.MethodDelete, fmt.Sprintf("generation=%d", b.Generation)
+	return c.edit(ctx, op, nil, nil)
+}
+
 func (c *Client) putBucket(ctx context.Context, verb, name, condition string, p BucketChange) (BucketProperties, error) {
 	var b BucketProperties
 	op, err := bucketOperation(verb, name)

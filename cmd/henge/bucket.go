@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -22,7 +23,7 @@ can be changed at any time.`,
 		Args: subcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.bucketCreate(), a.bucketSet(), a.bucketShow(), a.bucketList())
+	cmd.AddCommand(a.bucketCreate(), a.bucketSet(), a.bucketShow(), a.bucketList(), a.bucketDrop())
 	return cmd
 }
 
@@ -182,6 +183,52 @@ func (a *app) bucketList() *cobra.Command {
 		},
 	}
 	f.add(cmd)
+	return cmd
+}
+
+func (a *app) bucketDrop() *cobra.Command {
+	var f target
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "drop NAME",
+		Short: "Drop a bucket with all that is in it",
+		Long: `Drops a bucket with every key in it, by decision of the cluster's voters. It is gone at
+once on every node that hears of it, and one that was away brings nothing back; what is
+stored is removed behind, without hurry. A bucket made again under the name is empty.
+The bucket default is always there: it is made anew, with the rules it has. With the
+setting auto_buckets, the next put makes the bucket anew too.`,
+		Example: `  henge bucket drop carts
+  henge bucket drop carts --yes`,
+		Args:              arguments("a bucket's name"),
+		ValidArgsFunction: f.completeName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if a.format == output.JSON && !yes {
+				return usage("bucket drop asks before it begins: with --output json say --yes")
+			}
+			c, err := f.connect()
+			if err != nil {
+				return err
+			}
+			b, err := c.BucketProperties(cmd.Context(), args[0])
+			if err != nil {
+				return asRead(failed("bucket drop", args[0], err))
+			}
+			if !yes {
+				if err := a.agree(fmt.Sprintf("drop the bucket %s (owner %s) with all that is in it?", b.Name, cmp.Or(b.Owner, "nobody"))); err != nil {
+					return err
+				}
+			}
+			if err := c.DropBucket(cmd.Context(), args[0]); err != nil {
+				return failed("bucket drop", args[0], err)
+			}
+			return a.printer().Result(map[string]any{"dropped": b.Name, "generation": b.Generation}, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "dropped %s; what it stored is removed behind\n", b.Name)
+				return err
+			})
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
 }
 

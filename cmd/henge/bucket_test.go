@@ -41,6 +41,22 @@ func TestAnExpiryIsPutShownAndCarried(t *testing.T) {
 	want(t, "a time that is none", s.sh(exit.Usage, "put", "k", "v", "--expires-at", "noon").err, "--expires-at", "RFC 3339")
 }
 
+func TestABucketIsDroppedOnceAPersonAgrees(t *testing.T) {
+	s := node(t)
+	s.sh(exit.OK, "bucket", "create", "carts", "--owner", "shop")
+	s.sh(exit.OK, "put", "k", "v", "--bucket", "carts")
+	want(t, "the question", s.in(exit.Failure, "no\n", "bucket", "drop", "carts").err, "owner shop")
+	s.sh(exit.Usage, "bucket", "drop", "carts", "--output", "json")
+	s.sh(exit.OK, "get", "k", "--bucket", "carts")
+	want(t, "the answer", s.in(exit.OK, "yes\n", "bucket", "drop", "carts").out, "dropped carts")
+	s.sh(exit.NotFound, "bucket", "show", "carts")
+	s.sh(exit.NotFound, "bucket", "drop", "carts", "--yes")
+	s.sh(exit.OK, "put", "k", "v")
+	s.sh(exit.OK, "bucket", "drop", "default", "--yes")
+	s.sh(exit.NotFound, "get", "k")
+	s.sh(exit.OK, "put", "k", "v")
+}
+
 func TestSettingsAreShownAndChanged(t *testing.T) {
 	s := node(t)
 	want(t, "show", s.sh(exit.OK, "settings", "show").out, "auto_buckets", "on")
