@@ -101,6 +101,7 @@ func metrics() []metric {
 		{"ready", "1 when the node serves.", gauge, func(n *Node) float64 { return truth(n.keys.Ready() == nil) }},
 		{"document_version", "Version of the cluster document held.", gauge, func(n *Node) float64 { return float64(n.documentVersion()) }},
 		{"alarm", "1 when a person must look: see the status.", gauge, func(n *Node) float64 { return truth(n.agent.Alarm() != "" || n.store.Failed() != nil) }},
+		{"clock_ahead_seconds", "How far this node's clock is ahead of the median of its peers'.", gauge, func(n *Node) float64 { return n.keys.ClockAhead().Seconds() }},
 		{"messages_total", "Joins and reads sent to other nodes.", count, func(n *Node) float64 { return float64(n.keys.Counters().Messages.Load()) }},
 		{"forwards_total", "Requests handed on to a replica.", count, func(n *Node) float64 { return float64(n.keys.Counters().Forwards.Load()) }},
 		{"slow_requests_total", "Requests over 50 ms.", count, func(n *Node) float64 { return float64(n.keys.Counters().Slow.Load()) }},

@@ -130,8 +130,8 @@ func TestTheSettingsAreShownAndChanged(t *testing.T) {
 	if got := read[wire.Settings](t, wants(t, do(t, h, ask("GET", path, "")), 200)); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	wants(t, do(t, h, ask("PUT", path, `{"auto_buckets":false,"auto_join":true,"transfer_mibps":32,"silent_ms":1000,"w":"one","sync":false,"timeout_ms":2000}`)), 200)
-	want = wire.Settings{AutoJoin: true, R: "default", W: "1", TransferMiBps: 32, SilentMillis: 1000, TimeoutMillis: 2000}
+	wants(t, do(t, h, ask("PUT", path, `{"auto_buckets":false,"auto_join":true,"transfer_mibps":32,"silent_ms":1000,"w":"one","sync":false,"timeout_ms":2000,"skew_ms":20000}`)), 200)
+	want = wire.Settings{AutoJoin: true, R: "default", W: "1", TransferMiBps: 32, SilentMillis: 1000, TimeoutMillis: 2000, SkewMillis: 20000}
 	if got := read[wire.Settings](t, wants(t, do(t, h, ask("GET", path, "")), 200)); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

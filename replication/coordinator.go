@@ -17,6 +17,7 @@ import (
 	"github.com/hengedb/henge/replication/handoff"
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
+	"github.com/hengedb/henge/replication/skew"
 	"github.com/hengedb/henge/replication/sweep"
 	"github.com/hengedb/henge/replication/transfer"
 	"github.com/hengedb/henge/ring"
@@ -104,6 +105,7 @@ type Coordinator struct {
 	governor *governor.Governor
 	exchange *exchange.Exchange
 	sweep    *sweep.Sweep
+	skew     *skew.Skew
 	clock    clock.Clock
 	rand     func() uint64
 	log      *slog.Logger
@@ -159,6 +161,7 @@ func New(o Options) (*Coordinator, error) {
 		Pace: c.governor.For(governor.Exchange), Trees: c.governor.For(governor.Rebuilds),
 	})
 	c.sweep = sweep.New(sweep.Options{Store: o.Store, Cluster: c, Clock: o.Clock, Logger: o.Logger})
+	c.skew = skew.New(skew.Options{Self: c.self, Cluster: c, Clock: o.Clock, Logger: o.Logger})
 	c.serve()
 	c.health.Start()
 	return c, nil
@@ -182,6 +185,7 @@ func (c *Coordinator) Adopted(d *ring.Document) {
 	c.transfer.Kick()
 	c.exchange.Kick()
 	c.sweep.Kick()
+	c.skew.Kick()
 }
 
 // Swept tells what was removed of dropped buckets.
@@ -233,6 +237,7 @@ func (c *Coordinator) Close() error {
 	c.exchange.Close()
 	c.transfer.Close()
 	c.sweep.Close()
+	c.skew.Close()
 	c.handoff.Close()
 	c.health.Close()
 	c.tasks.Wait()

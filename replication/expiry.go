@@ -14,7 +14,10 @@ import (
 // of the two clocks, that no node hides the value before its time for having started a
 // moment ago, its hybrid clock ahead of the wall.
 func (c *Coordinator) expiryOf(o request.WriteOptions, b ring.Bucket) (int64, error) {
-	now := max(c.clock.Now().UnixMilli(), c.store.Now().Time().UnixMilli())
+	now := c.now().UnixMilli()
+	if c.skew.Err() == nil {
+		now = c.Time()
+	}
 	switch {
 	case !o.ExpiresAt.IsZero():
 		at := o.ExpiresAt.UnixMilli()
@@ -34,7 +37,7 @@ func (c *Coordinator) expiryOf(o request.WriteOptions, b ring.Bucket) (int64, er
 // behind the question whether its operation is known: the retry of one that was stored
 // is told so, however late it comes. It goes by the wall, as deadlines do.
 func (c *Coordinator) past(expiry int64) error {
-	if expiry == 0 || expiry > c.clock.Now().UnixMilli() {
+	if expiry == 0 || expiry > c.now().UnixMilli() {
 		return nil
 	}
 	return fmt.Errorf("%w: it expired at %s, before it was stored", request.ErrBadValue, request.FormatExpiresAt(time.UnixMilli(expiry)))

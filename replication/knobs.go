@@ -105,7 +105,7 @@ func (c *Coordinator) newWrite(ctx context.Context, verb string, key keyName, va
 	if len(value) > request.WarnValue {
 		c.log.Warn("large value", attrKey(key), attrBytes(len(value)))
 	}
-	w.latest = causal.StampOf(c.clock.Now().Add(w.knobs.timeout))
+	w.latest = causal.StampOf(c.now().Add(w.knobs.timeout))
 	if w.bucket.Generation == 0 {
 		if o.Context != "" { // of a read: the bucket exists, in a document that is not here yet
 			return nil, fmt.Errorf("%w: bucket %q, of which a context was read, is not known here", request.ErrNotReady, key.bucket)

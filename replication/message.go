@@ -15,7 +15,7 @@ import (
 
 // The methods between nodes. Numbers never change their meaning.
 const (
-	methodPing     rpc.Method = 1 // empty both ways
+	methodPing     rpc.Method = 1 // empty; the answer is the time here, in Unix milliseconds, 8 bytes
 	MethodAgree    rpc.Method = 2 // package agree's messages
 	methodJoin     rpc.Method = 3
 	methodRead     rpc.Method = 4

@@ -46,6 +46,9 @@ type minted struct {
 // mint puts the write into this node's own copy: the object of a primary, the hint
 // of a fallback. It is one local read and one local commit, under the key's lock.
 func (c *Coordinator) mint(ctx context.Context, w *write) (*minted, error) {
+	if err := c.inTime(); err != nil {
+		return nil, err
+	}
 	m := &minted{}
 	kind := storage.KindPut
 	if w.delete {

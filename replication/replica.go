@@ -15,7 +15,7 @@ import (
 
 // serve registers what this node answers to others.
 func (c *Coordinator) serve() {
-	c.rpc.Handle(methodPing, rpc.Inline, func(context.Context, *rpc.Request) ([]byte, error) { return nil, nil })
+	c.rpc.Handle(methodPing, rpc.Inline, c.servePing)
 	c.rpc.Handle(methodJoin, rpc.Spawn, c.serveJoin)
 	c.rpc.Handle(methodRead, rpc.Spawn, c.serveRead)
 	c.rpc.Handle(methodForward, rpc.Spawn, c.serveForward)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/replication/skew"
 	"github.com/hengedb/henge/ring"
 )
 
@@ -30,12 +31,13 @@ func (c *Coordinator) route(ctx context.Context, w *write) (receipt request.Rece
 	return receipt, err
 }
 
-// routeOnce is one try. A primary whose disk is full hands the write on too.
+// routeOnce is one try. A primary whose disk is full, or whose clock is off, hands the
+// write on too.
 func (c *Coordinator) routeOnce(ctx context.Context, w *write) (request.Receipt, error) {
 	leaders := c.leaders(&w.place, w.knobs.strict)
 	if len(leaders) > 0 && leaders[0] == c.self {
 		receipt, err := c.coordinate(ctx, w)
-		if !errors.Is(err, request.ErrFull) || request.OutcomeOf(err) != request.None {
+		if (!errors.Is(err, request.ErrFull) && !errors.Is(err, skew.ErrOff)) || request.OutcomeOf(err) != request.None {
 			return receipt, err
 		}
 		leaders = leaders[1:]

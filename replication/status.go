@@ -30,6 +30,7 @@ func (c *Coordinator) Status(context.Context) request.Status {
 		return s
 	}
 	s.Alarms = append(s.Alarms, c.wiped(doc)...)
+	s.Alarms = append(s.Alarms, c.skew.Alarms()...)
 	s.Cluster, s.Document, s.Replicas, s.Parts = doc.Cluster, doc.Name(), doc.Replicas, doc.Partitions
 	s.Changing, s.Forced, s.Aside, s.Kept = doc.Change != nil, doc.Forced, c.agent.Aside(), c.forsaken.of(doc)
 	held := make(map[ring.NodeID]int, len(doc.Members))

@@ -180,5 +180,6 @@ type Settings struct {
 	TimeoutMillis int64 `json:"timeout_ms,omitempty"`      // 0 is 1,000
 	MaxValueBytes int64 `json:"max_value_bytes,omitempty"` // 0 is 16 MiB
 	TransferMiBps int   `json:"transfer_mibps,omitempty"`  // what a node sends and takes in layout changes; 0 is 64
+	SkewMillis    int64 `json:"skew_ms,omitempty"`         // how far a node's clock may be off its peers' before it takes no writes; 0 is 1 minute
 	SilentMillis  int64 `json:"silent_ms,omitempty"`       // after how long a silent newcomer is amended away; 0 is 5 minutes
 }

@@ -68,11 +68,18 @@ func (d *Document) WithSettings(s Settings) (*Document, error) {
 			return nil, fmt.Errorf("%s %d: want 0 or more", name, n)
 		}
 	}
+	if s.SkewMillis != 0 && s.SkewMillis < minSkewMillis {
+		return nil, fmt.Errorf("skew_ms %d: want 0, or %d or more", s.SkewMillis, minSkewMillis)
+	}
 	next := d.Clone()
 	next.Version++
 	next.Settings = s
 	return next.Seal()
 }
+
+// minSkewMillis is above what a hybrid clock is ahead of the wall after a start, 10 s: with
+// a lower bound, each start would look like a clock that is off.
+const minSkewMillis = 15_000
 
 // lowestCount is the lowest of the words that a count can be, in package request.
 const lowestCount = -2

@@ -123,6 +123,8 @@ func TestWithSettings(t *testing.T) {
 		"more than the replicas": {Settings{W: 4}, "a count of 4"},
 		"a throttle below none":  {Settings{TransferMiBps: -1}, "transfer_mibps -1"},
 		"a time below none":      {Settings{SilentMillis: -1}, "silent_ms -1"},
+		"a skew of any start":    {Settings{SkewMillis: 14_999}, "skew_ms 14999"},
+		"a skew below none":      {Settings{SkewMillis: -1}, "skew_ms -1"},
 	} {
 		if next, err := d.WithSettings(c.s); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, %v; want %q", name, next, err, c.want)

@@ -14,6 +14,7 @@ type Settings struct {
 	MaxValueBytes int64  `json:"max_value_bytes"`
 	TransferMiBps int    `json:"transfer_mibps"`
 	SilentMillis  int64  `json:"silent_ms"`
+	SkewMillis    int64  `json:"skew_ms"`
 }
 
 // SettingsOf is what of the settings is sent.
@@ -22,6 +23,7 @@ func SettingsOf(s ring.Settings) Settings {
 	return Settings{
 		AutoBuckets: s.AutoBuckets, AutoJoin: s.AutoJoin, R: counts.R, W: counts.W, Strict: s.Strict, Sync: !s.Unsynced,
 		TimeoutMillis: s.TimeoutMillis, MaxValueBytes: s.MaxValueBytes, TransferMiBps: s.TransferMiBps, SilentMillis: s.SilentMillis,
+		SkewMillis: s.SkewMillis,
 	}
 }
 
@@ -37,6 +39,7 @@ type SettingsChange struct {
 	MaxValueBytes *int64  `json:"max_value_bytes,omitempty"`
 	TransferMiBps *int    `json:"transfer_mibps,omitempty"`
 	SilentMillis  *int64  `json:"silent_ms,omitempty"`
+	SkewMillis    *int64  `json:"skew_ms,omitempty"`
 }
 
 // Apply is s with the change made. It fails with request.ErrBadValue for what is no
@@ -52,6 +55,7 @@ func (c SettingsChange) Apply(s ring.Settings) (ring.Settings, error) {
 	set(&s.MaxValueBytes, c.MaxValueBytes)
 	set(&s.TransferMiBps, c.TransferMiBps)
 	set(&s.SilentMillis, c.SilentMillis)
+	set(&s.SkewMillis, c.SkewMillis)
 	if err := setCount("r", &s.R, c.R); err != nil {
 		return s, err
 	}
