@@ -12,7 +12,7 @@ import (
 	"github.com/hengedb/henge/storage"
 )
 
-const dropKeys = 40
+const dropKeys = 200 // more than a sweep removes before its first rest
 
 // fill makes the bucket carts and puts keys into it, at every replica that is up.
 func (c *cluster) fill(t *testing.T, by *testNode, value string, o request.WriteOptions) {
