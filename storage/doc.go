@@ -49,6 +49,13 @@
 // There are 1,024 locks, one for each segment of a partition; those of all
 // partitions share them. Install passes through all of them once.
 //
+// # Hash trees
+//
+// Each partition that is held has a hash tree of 1,024 leaves of 8 bytes, one a segment,
+// in memory: 8 KiB, whatever it holds. A write changes its leaf under its lock, once it
+// is applied. At a start nothing is known: BuildTree scans a partition while writes go
+// on, and is called again from time to time, which finds what a disk changed silently.
+//
 // # Actors
 //
 // Tx.Mint gives the next dot of the actor of the key's partition. An actor is a

@@ -15,9 +15,10 @@ import (
 func (x *Exchange) build() {
 	dice := x.newDice(2)
 	again := map[ring.Partition]time.Time{} // when a tree is built again
+	from := ring.Partition(0)               // so that a look does not begin with all that are built
 	for x.life.Err() == nil {
 		now := x.o.Clock.Now()
-		p, due, ok := x.nextTree(again, now)
+		p, due, ok := x.nextTree(again, from, now)
 		if !ok {
 			pause := time.Hour // a kick comes first
 			if !due.IsZero() {
@@ -26,7 +27,7 @@ func (x *Exchange) build() {
 			x.wait(x.kickBuild, pause)
 			continue
 		}
-		again[p] = now.Add(rebuildTry)
+		from, again[p] = p, now.Add(rebuildTry)
 		if err := x.o.Store.BuildTree(x.life, p, x.paced); err != nil {
 			if x.life.Err() == nil && !errors.Is(err, storage.ErrClosed) {
 				x.o.Logger.Warn("hash tree cannot be built", slog.Int("partition", int(p)), slog.String("error", err.Error()))
@@ -44,14 +45,16 @@ func (x *Exchange) paced(ctx context.Context, read int) error {
 	return x.o.Trees.Wait(ctx)
 }
 
-// nextTree is a partition whose tree is not known or has to be built again; due is when
-// there will be one, zero for nobody knows.
-func (x *Exchange) nextTree(again map[ring.Partition]time.Time, now time.Time) (p ring.Partition, due time.Time, ok bool) {
+// nextTree is a partition, looked for from one on, whose tree is not known or has to be
+// built again; due is when there will be one, zero for nobody knows.
+func (x *Exchange) nextTree(again map[ring.Partition]time.Time, from ring.Partition, now time.Time) (p ring.Partition, due time.Time, ok bool) {
 	doc := x.o.Cluster.Document()
 	if doc == nil {
 		return 0, time.Time{}, false
 	}
-	for p := range ring.Partition(doc.Partitions) { //nolint:gosec // there are few
+	q := ring.Partition(doc.Partitions) //nolint:gosec // there are few
+	for i := range q {
+		p := (from + i) % q
 		held, known := x.o.Store.TreeState(p)
 		if !held {
 			continue
