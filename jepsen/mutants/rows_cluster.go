@@ -64,7 +64,7 @@ func clusterRows() []Mutant {
 		Old:  `return f.honest(f.run(p, k))`,
 		New:  `return f.run(p, k)`,
 
-		Package: pkg, Run: swarm, Env: []string{"HENGE_SEED=2"}, Want: "phantom: invalid",
+		Package: pkg, Run: swarm, Env: []string{"HENGE_SEED=3"}, Want: "phantom: invalid",
 	}, {
 		Name: "cluster: fallbacks not asked by reads",
 		Rule: "a client reads while R nodes are alive on its side (law 4)",
