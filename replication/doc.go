@@ -38,6 +38,12 @@
 // refuses no write that W nodes can hold (law 4). The verbs of a change are edits of the cluster
 // document (layout.go, plan.go); package transfer moves the data, and the phases.
 //
+// A put that is handed on to a coordinator behind a link that has just broken may arrive
+// within its deadline and be minted a second time, after another coordinator has answered
+// for it. With a context that makes twins, which reads show once. Without one it replaces
+// what its coordinator holds by then, a later write of a moment ago included: a stated
+// limit of writes without context, and of a second at most.
+//
 // Messages between nodes are drawn in message.go; package rpc carries them, and
 // names the sender's document version in each (R3).
 package replication
