@@ -92,8 +92,8 @@ func TestProgressIsAskedOfEveryMember(t *testing.T) {
 			t.Fatal(err)
 		}
 		taken, seen := false, []request.ChangeNode(nil)
-		for range 100 {
-			time.Sleep(100 * time.Millisecond)
+		for range 2000 {
+			time.Sleep(5 * time.Millisecond)
 			l := c.nodes[1].LayoutProgress(t.Context())
 			if l.Change == nil {
 				break
