@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/hengedb/henge"
 )
 
@@ -36,22 +38,29 @@ func TestCostOfARequest(t *testing.T) {
 		}, 1, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := costs(t, nodes[0])
-			for range rounds {
-				if err := tc.request(); err != nil {
-					t.Fatal(err)
+			want := map[string]int64{
+				"henge_store_reads_total": rounds * tc.reads, "henge_store_writes_total": rounds * tc.writes, "henge_messages_total": rounds * tc.messages,
+			}
+			got := make(map[string]int64)
+			// A machine that holds a node up for 100 ms has others asked in its place, and
+			// what it missed brought to it behind: such a try counts something else.
+			for range 5 {
+				before := costs(t, nodes[0])
+				for range rounds {
+					if err := tc.request(); err != nil {
+						t.Fatal(err)
+					}
 				}
+				after := costs(t, nodes[0])
+				for counter := range want {
+					got[counter] = after[counter] - before[counter]
+				}
+				if cmp.Equal(want, got) {
+					return
+				}
+				time.Sleep(time.Second)
 			}
-			after := costs(t, nodes[0])
-			if got := after["henge_store_reads_total"] - before["henge_store_reads_total"]; got != rounds*tc.reads {
-				t.Errorf("%d local reads for %d requests, want %d each", got, rounds, tc.reads)
-			}
-			if got := after["henge_store_writes_total"] - before["henge_store_writes_total"]; got != rounds*tc.writes {
-				t.Errorf("%d local commits for %d requests, want %d each", got, rounds, tc.writes)
-			}
-			if got := after["henge_messages_total"] - before["henge_messages_total"]; got != rounds*tc.messages {
-				t.Errorf("%d messages for %d requests, want %d each", got, rounds, tc.messages)
-			}
+			t.Errorf("%d requests cost in five tries something else (-want +got):\n%s", rounds, cmp.Diff(want, got))
 		})
 	}
 }
