@@ -195,6 +195,7 @@ func (t *Transfer) save(j job, c *copied) error {
 // fetch asks for the objects behind those digests that are not here.
 func (t *Transfer) fetch(j job, c *copied, doc *ring.Document, from ring.NodeID, rows []row) error {
 	var want []row
+	read := 0
 	for _, r := range rows {
 		if _, seen := c.seen[r.digest]; seen {
 			continue
@@ -203,10 +204,12 @@ func (t *Transfer) fetch(j job, c *copied, doc *ring.Document, from ring.NodeID,
 		if err != nil {
 			return err
 		}
+		read += size(row{key: r.key, object: o})
 		if o.Digest(doc.Secret, r.key.Bucket, r.key.Key) != r.digest {
 			want = append(want, row{key: r.key})
 		}
 	}
+	t.o.Budget.Pay(compareCost(read))
 	for len(want) > 0 {
 		if err := t.o.Budget.Wait(t.life); err != nil {
 			return err

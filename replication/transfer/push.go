@@ -38,7 +38,7 @@ func (t *Transfer) pushPartition(j job) error {
 		if len(page) == 0 {
 			break
 		}
-		t.o.Budget.Pay(compareCost(page))
+		t.o.Budget.Pay(compareCost(stored(page)))
 		after = page[len(page)-1].Key
 		page = slices.DeleteFunc(page, func(r storage.Record) bool { return dropped(doc, r.Key.Bucket, r.Object) })
 		if err := t.pushPage(j, doc, owners, page); err != nil {
@@ -204,7 +204,7 @@ func (t *Transfer) servePage(ctx context.Context, head ask) (answer, []row, erro
 		}
 	}
 	if head.Digests {
-		t.o.Budget.Pay(compareCost(page))
+		t.o.Budget.Pay(compareCost(stored(page)))
 	} else {
 		t.o.Budget.Pay(sizes(rows))
 	}
@@ -256,7 +256,7 @@ func (t *Transfer) serveLack(ctx context.Context, rows []row) ([]int, error) {
 			lacks = append(lacks, i)
 		}
 	}
-	t.o.Budget.Pay(int(compareShare * float64(total)))
+	t.o.Budget.Pay(compareCost(total))
 	return lacks, t.o.Store.Barrier(ctx)
 }
 
@@ -268,15 +268,18 @@ func sizes(rows []row) int {
 	return n
 }
 
-// compareShare is the part of its bytes that an object costs which is read to be
-// compared only: it is neither sent nor written.
-const compareShare = 0.5
-
-// compareCost is what a page costs that is read to be compared.
-func compareCost(page []storage.Record) int {
+// stored is about what records take.
+func stored(page []storage.Record) int {
 	n := 0
 	for _, r := range page {
 		n += size(row{key: r.Key, object: r.Object})
 	}
-	return int(compareShare * float64(n))
+	return n
 }
+
+// compareShare is the part of its bytes that an object costs which is read to be
+// compared only: it is neither sent nor written, nor written again by compactions.
+const compareShare = 1.0 / 8
+
+// compareCost is what bytes cost that are read to be compared.
+func compareCost(n int) int { return int(compareShare * float64(n)) }
