@@ -12,6 +12,7 @@ var ErrObject = errors.New("not an object")
 
 const (
 	version       = 1
+	versionEpoch  = 2 // as 1, and an epoch after the version: on its way between nodes
 	flagTombstone = 1 << 0
 	flagStripped  = 1 << 1
 	// The least bytes that an entry of each list takes: what a count may claim is
@@ -27,7 +28,12 @@ func (o *Object) Append(dst []byte) []byte {
 	if o == nil {
 		return dst
 	}
-	dst = append(dst, version, byte(o.Policy))
+	if o.Epoch == (Epoch{}) {
+		dst = append(dst, version)
+	} else {
+		dst = o.Epoch.Append(append(dst, versionEpoch))
+	}
+	dst = append(dst, byte(o.Policy))
 	dst = binary.AppendUvarint(dst, o.Generation)
 	dst = o.Context.append(dst)
 	dst = appendOps(dst, o.Ops)
@@ -97,10 +103,17 @@ func appendText(dst []byte, s string) []byte {
 // unless b is exactly what Append makes of an object that Put and Join can make.
 func Decode(b []byte) (*Object, error) {
 	d := decoder{rest: b}
-	if v := d.byte(); d.err == nil && v != version {
+	var epoch Epoch
+	switch v := d.byte(); {
+	case d.err != nil || v == version:
+	case v == versionEpoch:
+		if epoch = d.epoch(); epoch == (Epoch{}) {
+			d.fail()
+		}
+	default:
 		return nil, fmt.Errorf("%w: version %d is unknown", ErrObject, v)
 	}
-	o := &Object{Policy: Policy(d.byte()), Generation: d.uvarint()}
+	o := &Object{Policy: Policy(d.byte()), Generation: d.uvarint(), Epoch: epoch}
 	o.Context = d.context()
 	o.Ops = d.ops()
 	if n := d.count(leastSibling, math.MaxInt); n > 0 {
@@ -167,6 +180,10 @@ func (d *decoder) uint64() uint64 {
 		return binary.BigEndian.Uint64(b)
 	}
 	return 0
+}
+
+func (d *decoder) epoch() Epoch {
+	return Epoch{Number: d.uint64(), Round: d.uint64()}
 }
 
 // count reads how many entries follow: at most most, of which each takes at least

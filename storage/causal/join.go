@@ -23,7 +23,7 @@ func Join(a, b *Object) *Object {
 		return b
 	}
 	joined := &Object{
-		Policy: min(a.Policy, b.Policy), Generation: a.Generation,
+		Policy: min(a.Policy, b.Policy), Generation: a.Generation, Epoch: lowest(a.Epoch, b.Epoch),
 		Siblings: joinSiblings(a, b), Context: a.Context.Join(b.Context), Ops: joinOps(a.Ops, b.Ops),
 	}
 	joined.keepHighest()

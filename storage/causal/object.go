@@ -41,6 +41,7 @@ type Object struct {
 	Siblings   []Sibling   // sorted by dot
 	Context    Context     // covers every sibling's dot
 	Ops        []Operation // the maxOps highest by stamp and dot, highest first
+	Epoch      Epoch       // at which it was read; of what is built from several the lowest
 }
 
 // Write is one put or delete: what it replaces, and what it brings.
@@ -56,6 +57,7 @@ type Write struct {
 	ContentType string
 	Meta        []Pair
 	Value       []byte
+	Epoch       Epoch // at which it is put
 }
 
 // Put is the object after w: without the siblings that w saw, and with its own. In
@@ -64,7 +66,7 @@ type Write struct {
 // and is forgotten.
 func (o *Object) Put(w Write) *Object {
 	if o == nil || o.Generation < w.Generation {
-		o = &Object{Policy: w.Policy, Generation: w.Generation}
+		o = &Object{Policy: w.Policy, Generation: w.Generation, Epoch: w.Epoch}
 	}
 	seen := Seen{Context: o.Context}
 	if w.Seen != nil {
@@ -75,7 +77,7 @@ func (o *Object) Put(w Write) *Object {
 		ContentType: w.ContentType, Meta: w.Meta, Value: w.Value, Size: len(w.Value),
 	}
 	next := &Object{
-		Policy: o.Policy, Generation: o.Generation,
+		Policy: o.Policy, Generation: o.Generation, Epoch: lowest(o.Epoch, w.Epoch),
 		Context: o.Context.Join(seen.Context).with(w.Dot, w.Stamp),
 		Ops:     joinOps(o.Ops, append(slices.Clip(seen.Ops), Operation{w.Stamp, w.Dot, w.Op})),
 	}
