@@ -39,6 +39,7 @@ type Document struct {
 	Buckets    []Bucket `json:"buckets"`    // sorted by name
 	Settings   Settings `json:"settings"`
 	Dropped    uint64   `json:"dropped,omitempty"`  // the version that last dropped a bucket; 0 is none
+	Reaping    bool     `json:"reaping,omitempty"`  // what is deleted may have been reaped: a store without epochs takes them first
 	Expelled   []NodeID `json:"expelled,omitempty"` // refused for ever
 	Left       []NodeID `json:"left,omitempty"`     // handed over and went; a person may add them again
 	Staged     []Step   `json:"staged,omitempty"`   // asked for, not applied
@@ -180,6 +181,7 @@ type Settings struct {
 	TimeoutMillis int64 `json:"timeout_ms,omitempty"`      // 0 is 1,000
 	MaxValueBytes int64 `json:"max_value_bytes,omitempty"` // 0 is 16 MiB
 	TransferMiBps int   `json:"transfer_mibps,omitempty"`  // what a node sends and takes in layout changes; 0 is 64
+	GraceMillis   int64 `json:"grace_ms,omitempty"`        // how old what is deleted must be to be reaped; 0 is a day
 	SkewMillis    int64 `json:"skew_ms,omitempty"`         // how far a node's clock may be off its peers' before it takes no writes; 0 is 1 minute
 	SilentMillis  int64 `json:"silent_ms,omitempty"`       // after how long a silent newcomer is amended away; 0 is 5 minutes
 }

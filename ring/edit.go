@@ -63,6 +63,7 @@ func (d *Document) WithSettings(s Settings) (*Document, error) {
 	}
 	for name, n := range map[string]int64{
 		"timeout_ms": s.TimeoutMillis, "max_value_bytes": s.MaxValueBytes, "transfer_mibps": int64(s.TransferMiBps), "silent_ms": s.SilentMillis,
+		"grace_ms": s.GraceMillis,
 	} {
 		if n < 0 {
 			return nil, fmt.Errorf("%s %d: want 0 or more", name, n)
@@ -74,6 +75,21 @@ func (d *Document) WithSettings(s Settings) (*Document, error) {
 	next := d.Clone()
 	next.Version++
 	next.Settings = s
+	return next.Seal()
+}
+
+// WithReaping is the next version of the document, which says that what is deleted may be
+// reaped from now on; nil when this one does.
+func (d *Document) WithReaping() (*Document, error) {
+	if d.Reaping {
+		return nil, nil
+	}
+	if err := d.Editable(); err != nil {
+		return nil, err
+	}
+	next := d.Clone()
+	next.Version++
+	next.Reaping = true
 	return next.Seal()
 }
 
@@ -104,4 +120,16 @@ func (s Settings) Silence() time.Duration {
 		return defaultSilence
 	}
 	return time.Duration(s.SilentMillis) * time.Millisecond
+}
+
+// defaultGrace is how old what is deleted must be when the settings do not say.
+const defaultGrace = 24 * time.Hour
+
+// Grace is how long what is deleted, or has expired, is kept before it is reaped. Nothing
+// depends on it: it lets people see for a while what was deleted, and when.
+func (s Settings) Grace() time.Duration {
+	if s.GraceMillis <= 0 {
+		return defaultGrace
+	}
+	return time.Duration(s.GraceMillis) * time.Millisecond
 }

@@ -31,6 +31,13 @@ var (
 	// ErrNotHeld says that this node does not serve the key's partition, so that it
 	// cannot mint there.
 	ErrNotHeld = errors.New("partition is not held")
+	// ErrEpoch refuses an object that was read before the last round of reaping that the
+	// partition knows of: it may be what that round deleted. Read again, it is of now.
+	ErrEpoch = errors.New("read before a round of reaping began: it has to be read again")
+	// ErrNoEpochs refuses a write to a partition whose epochs the store does not have yet.
+	ErrNoEpochs = errors.New("the partition's epochs are not known yet")
+	// ErrFenced refuses a partition of which the store has lost memory.
+	ErrFenced = errors.New("the partition is fenced: this node's memory of it is older than what was agreed, and is being replaced")
 	// ErrHeld refuses to drop a partition of which this node holds a replica.
 	ErrHeld = errors.New("partition is held")
 	// ErrBadKey refuses a bucket or key of a length that cannot be stored.

@@ -98,7 +98,9 @@ func putting(value []byte) func(*Tx) error {
 		if err != nil {
 			return err
 		}
-		tx.SetObject(tx.Object().Put(causal.Write{Dot: dot, Stamp: stamp, Value: value, Policy: causal.Siblings, Generation: 1}))
+		tx.SetObject(tx.Object().Put(causal.Write{
+			Dot: dot, Stamp: stamp, Value: value, Policy: causal.Siblings, Generation: 1, Epoch: tx.Partition().Epochs.Raised,
+		}))
 		return nil
 	}
 }

@@ -46,7 +46,7 @@ func (h *Hint) encode() []byte {
 	if h.Object == nil {
 		return dst
 	}
-	return h.Object.Append(dst)
+	return h.Object.At(causal.Epoch{}).Append(dst)
 }
 
 // kept is the object that the hint keeps; nil when there is none.

@@ -16,6 +16,7 @@ const (
 	metaClock    = "clock"    // 8 bytes: the bound of the hybrid clock
 	metaCluster  = "cluster"  // the cluster's id
 	metaDocument = "document" // the cluster document, as decided
+	metaEpochs   = "epochs/"  // before 4 bytes of a partition: 34 bytes, see Epochs
 	metaCallers  = "+"        // before the names of SaveMeta
 )
 

@@ -15,6 +15,7 @@ type PartitionState struct {
 	Entry     ring.Entry // do not modify
 	Document  uint64     // the version of the installed document
 	Held      bool       // this node is in a set that puts count in
+	Epochs    Epochs     // of reaping
 
 	holding *holding // nil when this node does not serve: only who serves mints (R1)
 	tree    *tree    // nil when this node does not hold it
@@ -65,7 +66,12 @@ func (s *Store) swap(d *ring.Document) error {
 	s.layoutMu.Lock()
 	defer s.layoutMu.Unlock()
 	l := s.layout.Load()
+	var loaded []Epochs
+	var err error
 	if l == nil {
+		if loaded, err = s.loadEpochs(d.Partitions); err != nil {
+			return err
+		}
 		l = &layout{states: make([]atomic.Pointer[PartitionState], d.Partitions)}
 	}
 	if len(l.states) != d.Partitions {
@@ -80,10 +86,18 @@ func (s *Store) swap(d *ring.Document) error {
 		s.forced.Store(d) // before the states: who has a new tree reads objects by d
 	}
 	for i := range l.states {
-		l.states[i].Store(s.state(ring.Partition(i), d, l.states[i].Load(), renewed))
+		now := s.state(ring.Partition(i), d, l.states[i].Load(), renewed)
+		if loaded != nil {
+			now.Epochs = loaded[i]
+		}
+		if now.Epochs.Awaited, err = s.awaits(d, now); err != nil {
+			return err
+		}
+		l.states[i].Store(now)
 	}
 	l.era, l.version = d.Era.Number, d.Version
 	s.layout.Store(l)
+	s.publishEpochs(l)
 	return nil
 }
 
@@ -93,6 +107,9 @@ func (s *Store) state(p ring.Partition, d *ring.Document, old *PartitionState, r
 	entry := d.Layout[p]
 	now := &PartitionState{Partition: p, Entry: entry, Document: d.Version, Held: entry.Takes(s.nodeID)}
 	now.tree = s.treeFor(d, old, now.Held, renewed)
+	if old != nil {
+		now.Epochs = old.Epochs
+	}
 	switch {
 	case !d.IsPrimary(p, s.nodeID):
 	case old != nil && old.holding != nil:

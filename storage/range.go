@@ -51,7 +51,7 @@ func (s *Store) recordPage(ctx context.Context, first, last ring.Position, after
 	page = make([]Record, len(pairs))
 	for i, pair := range pairs {
 		page[i] = Record{Key: pair.key, Position: pair.pos}
-		page[i].Object, err = s.decodeObject(pair.key.Bucket, pair.value)
+		page[i].Object, err = s.decodeObject(pair.key.Bucket, pair.value, pair.epoch)
 		if err = s.scanError(pair, err); err != nil {
 			return nil, false, err
 		}

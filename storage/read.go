@@ -18,11 +18,12 @@ import (
 // It waits for no lock. ctx is looked at before the disk is: a read that the disk
 // holds up cannot be taken back.
 func (s *Store) Read(ctx context.Context, k Key) (*causal.Object, error) {
+	at := s.raisedEpochs().of(k.Position())
 	raw, pos, err := s.read(ctx, sectionObject, k)
 	if err != nil || raw == nil {
 		return nil, err
 	}
-	o, err := s.decodeObject(k.Bucket, raw)
+	o, err := s.decodeObject(k.Bucket, raw, at)
 	if err != nil {
 		return nil, readError(k, s.corrupt(pos, k, err))
 	}
@@ -32,11 +33,12 @@ func (s *Store) Read(ctx context.Context, k Key) (*causal.Object, error) {
 // ReadHint returns the hint that the store holds for k; nil is none. It is
 // otherwise like Read.
 func (s *Store) ReadHint(ctx context.Context, k Key) (*Hint, error) {
+	at := s.raisedEpochs().of(k.Position())
 	raw, pos, err := s.read(ctx, sectionHint, k)
 	if err != nil || raw == nil {
 		return nil, err
 	}
-	h, err := s.decodeHint(k.Bucket, raw)
+	h, err := s.decodeHint(k.Bucket, raw, at)
 	if err != nil {
 		return nil, readError(k, s.corrupt(pos, k, err))
 	}

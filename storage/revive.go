@@ -27,17 +27,18 @@ func (s *Store) revived(bucket string, o *causal.Object) *causal.Object {
 	return o.Renewed(policy, b.Generation)
 }
 
-// decodeObject is the object in stored bytes.
-func (s *Store) decodeObject(bucket string, raw []byte) (*causal.Object, error) {
+// decodeObject is the object in stored bytes, which were read when the partition's raised
+// epoch was at least the one given.
+func (s *Store) decodeObject(bucket string, raw []byte, at causal.Epoch) (*causal.Object, error) {
 	o, err := causal.Decode(raw)
-	return s.revived(bucket, o), err
+	return s.revived(bucket, o).At(at), err
 }
 
-// decodeHint is the hint in stored bytes.
-func (s *Store) decodeHint(bucket string, raw []byte) (*Hint, error) {
+// decodeHint is the hint in stored bytes. It is otherwise like decodeObject.
+func (s *Store) decodeHint(bucket string, raw []byte, at causal.Epoch) (*Hint, error) {
 	h, err := decodeHint(raw)
 	if h != nil {
-		h.Object = s.revived(bucket, h.Object)
+		h.Object = s.revived(bucket, h.Object).At(at)
 	}
 	return h, err
 }

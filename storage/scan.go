@@ -69,7 +69,7 @@ func (s *Store) Scan(ctx context.Context, from ScanFrom, last ring.Position) ite
 			r := Record{Key: p.key, Position: p.pos}
 			err := p.err
 			if err == nil {
-				r.Object, err = s.decodeObject(p.key.Bucket, p.value)
+				r.Object, err = s.decodeObject(p.key.Bucket, p.value, p.epoch)
 				err = s.scanError(p, err)
 			}
 			if !yield(r, err) || err != nil {
@@ -91,7 +91,7 @@ func (s *Store) Hints(ctx context.Context, after *Key) iter.Seq2[HintRecord, err
 			r := HintRecord{Key: p.key, Position: p.pos}
 			err := p.err
 			if err == nil {
-				r.Hint, err = s.decodeHint(p.key.Bucket, p.value)
+				r.Hint, err = s.decodeHint(p.key.Bucket, p.value, p.epoch)
 				err = s.scanError(p, err)
 			}
 			if !yield(r, err) || err != nil {
@@ -114,6 +114,7 @@ type pair struct {
 	key   Key
 	pos   ring.Position
 	value []byte
+	epoch causal.Epoch // raised before the page was read
 	err   error
 }
 
@@ -147,6 +148,7 @@ func (s *Store) page(ctx context.Context, in section, lower, upper []byte, limit
 	}
 	defer s.gate.leave()
 	s.counters.pages.Add(1)
+	raised := s.raisedEpochs()
 	it, err := s.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
 		return nil, nil, s.iterError(err) // it has read no block yet
@@ -167,6 +169,7 @@ func (s *Store) page(ctx context.Context, in section, lower, upper []byte, limit
 			break
 		}
 		size += len(p.value)
+		p.epoch = raised.of(p.pos)
 		page = append(page, p)
 	}
 	if err == nil {

@@ -47,9 +47,11 @@ type Store struct {
 	binding    chan struct{} // a token: one BindCluster at a time
 	dropping   chan struct{} // a token: one Install or DropRange at a time
 	building   chan struct{} // a token: one BuildTree at a time
+	epoching   chan struct{} // a token: one ChangeEpochs at a time
 
 	layoutMu sync.Mutex // for swapping states; readers take none
 	layout   atomic.Pointer[layout]
+	raised   atomic.Pointer[raisedEpochs]
 	forced   atomic.Pointer[ring.Document] // the installed document, when it was ever forced
 
 	randMu sync.Mutex

@@ -19,30 +19,77 @@ import (
 // then. Nobody who does not know the cluster's secret can choose objects whose hashes
 // cancel out; by chance two segments agree and differ once in 2^64.
 //
-// A tree takes 8 KiB, whatever the partition holds: 2 MiB for 256 partitions. A leaf is
+// Beside each leaf stand counts of what reaping has to do with, which change alike.
+//
+// A tree takes 16 KiB, whatever the partition holds: 4 MiB for 256 partitions. A leaf is
 // changed under its segment's lock, and read without one.
 type tree struct {
 	secret []byte
 	leaves [ring.SegmentsPerPartition]atomic.Uint64
-	built  atomic.Bool // until then a leaf is only what changed since the tree was new
+	mortal [ring.SegmentsPerPartition]atomic.Int32 // objects that are dead or will be: see causal.Object.Mortal
+	wide   [ring.SegmentsPerPartition]atomic.Int32 // objects with wide contexts
+	built  atomic.Bool                             // until then a leaf is only what changed since the tree was new
 }
 
 func newTree(secret []byte) *tree { return &tree{secret: secret} }
 
-// hash is what an object adds to its leaf; nil adds nothing.
-func (t *tree) hash(k Key, o *causal.Object) uint64 {
+// leaf is what the objects of a segment add up to.
+type leaf struct {
+	hash         uint64
+	mortal, wide int32
+}
+
+func (l leaf) plus(m leaf) leaf  { return leaf{l.hash ^ m.hash, l.mortal + m.mortal, l.wide + m.wide} }
+func (l leaf) minus(m leaf) leaf { return leaf{l.hash ^ m.hash, l.mortal - m.mortal, l.wide - m.wide} }
+
+// leafOf is what an object adds to its leaf; nil adds nothing.
+func (t *tree) leafOf(k Key, o *causal.Object) leaf {
 	digest := o.Digest(t.secret, k.Bucket, k.Key)
-	return binary.BigEndian.Uint64(digest[:])
+	l := leaf{hash: binary.BigEndian.Uint64(digest[:])}
+	if o.Mortal() {
+		l.mortal = 1
+	}
+	if o.Wide() {
+		l.wide = 1
+	}
+	return l
+}
+
+// leaf is leaf i as of now; the caller holds the lock of segment i.
+func (t *tree) leaf(i ring.Segment) leaf {
+	return leaf{t.leaves[i].Load(), t.mortal[i].Load(), t.wide[i].Load()}
 }
 
 // replace changes leaf i by an object in the place of another. The caller holds the
 // lock of segment i.
 func (t *tree) replace(i ring.Segment, k Key, old, now *causal.Object) {
-	t.add(i, t.hash(k, old)^t.hash(k, now))
+	t.add(i, t.leafOf(k, now).minus(t.leafOf(k, old)))
 }
 
-func (t *tree) add(i ring.Segment, difference uint64) {
-	t.leaves[i].Store(t.leaves[i].Load() ^ difference)
+func (t *tree) add(i ring.Segment, difference leaf) {
+	l := t.leaf(i).plus(difference)
+	t.leaves[i].Store(l.hash)
+	t.mortal[i].Store(l.mortal)
+	t.wide[i].Store(l.wide)
+}
+
+// Residue is what reaping may find in a partition.
+type Residue struct {
+	Mortal int // objects that are deleted, or expire some day
+	Wide   int // objects whose context names more writes than they hold
+}
+
+// Residue counts partition p's. It is not known where TreeRoot is not.
+func (s *Store) Residue(p ring.Partition) (r Residue, known bool) {
+	t := s.treeOf(p)
+	if t == nil || !t.built.Load() {
+		return Residue{}, false
+	}
+	for i := range t.leaves {
+		r.Mortal += int(t.mortal[i].Load())
+		r.Wide += int(t.wide[i].Load())
+	}
+	return r, true
 }
 
 // root is the sum of the leaves. It is made when it is asked for: a thousand loads take

@@ -39,16 +39,26 @@ func checkTrees(t testing.TB, s *Store) int {
 		defer s.locks.unlock(ring.Segment(i))
 	}
 	var want [testPartitions][ring.SegmentsPerPartition]uint64
+	var residue [testPartitions]Residue
 	objects := 0
 	for r, err := range s.Scan(t.Context(), ScanFrom{}, everything) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		p := r.Position.Partition(testPartitions)
-		want[p][r.Position.Segment(testPartitions)] ^= s.treeOf(p).hash(r.Key, r.Object)
+		want[p][r.Position.Segment(testPartitions)] ^= s.treeOf(p).leafOf(r.Key, r.Object).hash
+		if r.Object.Mortal() {
+			residue[p].Mortal++
+		}
+		if r.Object.Wide() {
+			residue[p].Wide++
+		}
 		objects++
 	}
 	for p := range want {
+		if got, known := s.Residue(ring.Partition(p)); known && got != residue[p] {
+			t.Errorf("partition %d has %+v left to reap, its objects make %+v", p, got, residue[p])
+		}
 		leaves, known := s.TreeLeaves(ring.Partition(p))
 		root, _ := s.TreeRoot(ring.Partition(p))
 		if !known {
@@ -119,9 +129,19 @@ func TestTreesAreAsTheObjectsAtAnyMoment(t *testing.T) {
 func writeAny(ctx context.Context, s *Store, draw *rand.Rand) error {
 	k := key(draw.IntN(300))
 	_, err := s.Write(ctx, k, KindPut, func(tx *Tx) error {
-		switch draw.IntN(5) {
+		switch draw.IntN(7) {
 		case 0:
 			tx.SetObject(nil)
+		case 5:
+			if tx.Object() != nil {
+				tx.Reap(tx.Object().Narrow())
+			}
+		case 6:
+			dot, stamp, err := tx.Mint(causal.Context{})
+			if err != nil {
+				return err
+			}
+			tx.SetObject(tx.Object().Put(causal.Write{Dot: dot, Stamp: stamp, Tombstone: true, Policy: causal.Siblings, Generation: 1}))
 		case 1:
 			tx.SetHint(&Hint{Targets: []ring.NodeID{7}, Since: s.Now(), Mark: draw.Uint64()})
 		case 2:

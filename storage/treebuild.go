@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage/causal"
 )
 
 // A tree is built from a few segments at a time: so many that a seek pays, so few that
@@ -97,7 +98,7 @@ func (s *Store) buildLeaves(ctx context.Context, t *tree, r segmentRange) (read 
 		if err := s.locks.lock(ctx, segment, s.fault); err != nil {
 			return read, err
 		}
-		t.add(segment, copied[i]^scanned[i])
+		t.add(segment, scanned[i].minus(copied[i]))
 		s.locks.unlock(segment)
 		if copied[i] != scanned[i] && t.built.Load() {
 			s.counters.wrongLeaves.Add(1)
@@ -111,7 +112,7 @@ func (s *Store) buildLeaves(ctx context.Context, t *tree, r segmentRange) (read 
 // snapshot copies the leaves of a few segments and opens an iterator over what they
 // stood for at that moment. It takes several locks, in their order, which nobody else
 // does but other builders, of which there is one.
-func (s *Store) snapshot(ctx context.Context, t *tree, r segmentRange) (*pebble.Iterator, []uint64, error) {
+func (s *Store) snapshot(ctx context.Context, t *tree, r segmentRange) (*pebble.Iterator, []leaf, error) {
 	held := r.first
 	defer func() {
 		for i := r.first; i < held; i++ {
@@ -132,17 +133,17 @@ func (s *Store) snapshot(ctx context.Context, t *tree, r segmentRange) (*pebble.
 	if err != nil {
 		return nil, nil, s.iterError(err)
 	}
-	copied := make([]uint64, 0, r.last-r.first+1)
+	copied := make([]leaf, 0, r.last-r.first+1)
 	for i := r.first; i <= r.last; i++ {
-		copied = append(copied, t.leaves[i].Load())
+		copied = append(copied, t.leaf(i))
 	}
 	return it, copied, nil
 }
 
 // scanLeaves sums up the objects under an iterator by segment.
-func (s *Store) scanLeaves(ctx context.Context, t *tree, r segmentRange, it *pebble.Iterator) (leaves []uint64, read int, err error) {
+func (s *Store) scanLeaves(ctx context.Context, t *tree, r segmentRange, it *pebble.Iterator) (leaves []leaf, read int, err error) {
 	q := len(s.layout.Load().states)
-	leaves = make([]uint64, r.last-r.first+1)
+	leaves = make([]leaf, r.last-r.first+1)
 	for ok := it.First(); ok; ok = it.Next() {
 		if ctx.Err() != nil {
 			return nil, read, context.Cause(ctx)
@@ -151,11 +152,12 @@ func (s *Store) scanLeaves(ctx context.Context, t *tree, r segmentRange, it *peb
 		if p.err != nil {
 			return nil, read, p.err
 		}
-		o, err := s.decodeObject(p.key.Bucket, p.value)
+		o, err := s.decodeObject(p.key.Bucket, p.value, causal.Epoch{})
 		if err = s.scanError(p, err); err != nil {
 			return nil, read, err
 		}
-		leaves[p.pos.Segment(q)-r.first] ^= t.hash(p.key, o)
+		i := p.pos.Segment(q) - r.first
+		leaves[i] = leaves[i].plus(t.leafOf(p.key, o))
 		read += len(p.value)
 	}
 	return leaves, read, s.iterError(it.Error())

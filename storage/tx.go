@@ -25,7 +25,7 @@ type Tx struct {
 	hint, heldHint     *Hint
 	hintBytes          int // as stored
 	hintRead           bool
-	discards           bool // the object goes with its bucket: the actor stays
+	proven             bool // nothing of what the object forgets is needed: the actor stays
 }
 
 // Object is what the store holds of the key, or what SetObject last said; nil is
@@ -34,12 +34,17 @@ func (t *Tx) Object() *causal.Object { return t.object }
 
 // SetObject makes the store hold o; nil removes what it holds. The object that
 // Object returned changes nothing.
-func (t *Tx) SetObject(o *causal.Object) { t.object = o }
+func (t *Tx) SetObject(o *causal.Object) { t.object, t.proven = o, false }
 
 // Discard removes the object of a bucket that was dropped. Unlike SetObject(nil) it ends
 // no actor: nothing that was known of an older generation of a bucket is claimed by a
 // newer one, and a bucket's end would else cost the keys of all others a new actor each.
-func (t *Tx) Discard() { t.object, t.discards = nil, true }
+func (t *Tx) Discard() { t.object, t.proven = nil, true }
+
+// Reap makes the store hold o, which knows less than what it holds, or nothing when it is
+// nil. It ends no actor: of what is forgotten there is proven to be no copy anywhere, and
+// the actor's counter goes on.
+func (t *Tx) Reap(o *causal.Object) { t.object, t.proven = o, true }
 
 // Hint is the hint that the store holds for the key, or what SetHint last said;
 // nil is none. Do not modify it. It is read when first asked for; if it cannot be
@@ -117,7 +122,7 @@ func (t *Tx) readHint() {
 		t.err = err
 		return
 	}
-	h, err := t.store.decodeHint(t.key.Bucket, raw)
+	h, err := t.store.decodeHint(t.key.Bucket, raw, t.state.Epochs.Raised)
 	if err != nil {
 		t.err = t.store.corrupt(t.pos, t.key, err)
 		return
@@ -132,12 +137,15 @@ func (t *Tx) batch() (b *pebble.Batch, grown int, err error) {
 	if !objectChanged && !hintChanged {
 		return nil, 0, nil
 	}
+	if err := t.checkEpochs(); err != nil {
+		return nil, 0, err
+	}
 	b = t.store.db.NewBatch()
 	if objectChanged {
 		var value []byte
 		if t.object != nil {
 			err = checkObject(t.object)
-			value = t.object.Append(nil)
+			value = t.object.At(causal.Epoch{}).Append(nil)
 		}
 		grown += len(value) - t.objectBytes
 		err = errors.Join(err, set(b, appendKey(nil, sectionObject, t.pos, t.key), value))

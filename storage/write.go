@@ -18,6 +18,7 @@ const (
 	KindJoin                    // an object that another node sent
 	KindHint                    // an object kept for another node, or the end of that
 	KindRepair                  // what reads and exchanges found missing
+	KindRefill                  // what a fenced partition lacks
 )
 
 // Write is how objects and hints change; there is no other way. It takes the lock
@@ -82,6 +83,9 @@ func (s *Store) write(ctx context.Context, k Key, kind WriteKind, change func(*T
 // run reads the key, calls change, and returns what is to be written, nil when
 // that is nothing.
 func (t *Tx) run(kind WriteKind, change func(*Tx) error) (*pebble.Batch, error) {
+	if err := t.state.Epochs.admit(kind); err != nil {
+		return nil, err
+	}
 	if err := t.readObject(); err != nil {
 		return nil, err
 	}
@@ -108,7 +112,7 @@ func (t *Tx) readObject() error {
 		return err
 	}
 	t.objectBytes = len(raw)
-	t.object, err = t.store.decodeObject(t.key.Bucket, raw)
+	t.object, err = t.store.decodeObject(t.key.Bucket, raw, t.state.Epochs.Raised)
 	if err != nil {
 		return t.store.corrupt(t.pos, t.key, err)
 	}
@@ -123,7 +127,7 @@ func (t *Tx) applied() {
 	if t.state.tree != nil && t.object != t.heldObject {
 		t.state.tree.replace(t.pos.Segment(len(t.store.layout.Load().states)), t.key, t.heldObject, t.object)
 	}
-	if (!t.discards || t.object != nil) && forgets(t.heldObject, t.object) {
+	if !t.proven && forgets(t.heldObject, t.object) {
 		t.store.endHoldings(t.pos, t.pos)
 	}
 	if t.hint == t.heldHint {

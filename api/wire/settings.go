@@ -15,6 +15,7 @@ type Settings struct {
 	TransferMiBps int    `json:"transfer_mibps"`
 	SilentMillis  int64  `json:"silent_ms"`
 	SkewMillis    int64  `json:"skew_ms"`
+	GraceMillis   int64  `json:"grace_ms"`
 }
 
 // SettingsOf is what of the settings is sent.
@@ -23,7 +24,7 @@ func SettingsOf(s ring.Settings) Settings {
 	return Settings{
 		AutoBuckets: s.AutoBuckets, AutoJoin: s.AutoJoin, R: counts.R, W: counts.W, Strict: s.Strict, Sync: !s.Unsynced,
 		TimeoutMillis: s.TimeoutMillis, MaxValueBytes: s.MaxValueBytes, TransferMiBps: s.TransferMiBps, SilentMillis: s.SilentMillis,
-		SkewMillis: s.SkewMillis,
+		SkewMillis: s.SkewMillis, GraceMillis: s.GraceMillis,
 	}
 }
 
@@ -40,6 +41,7 @@ type SettingsChange struct {
 	TransferMiBps *int    `json:"transfer_mibps,omitempty"`
 	SilentMillis  *int64  `json:"silent_ms,omitempty"`
 	SkewMillis    *int64  `json:"skew_ms,omitempty"`
+	GraceMillis   *int64  `json:"grace_ms,omitempty"`
 }
 
 // Apply is s with the change made. It fails with request.ErrBadValue for what is no
@@ -56,6 +58,7 @@ func (c SettingsChange) Apply(s ring.Settings) (ring.Settings, error) {
 	set(&s.TransferMiBps, c.TransferMiBps)
 	set(&s.SilentMillis, c.SilentMillis)
 	set(&s.SkewMillis, c.SkewMillis)
+	set(&s.GraceMillis, c.GraceMillis)
 	if err := setCount("r", &s.R, c.R); err != nil {
 		return s, err
 	}
