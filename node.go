@@ -146,7 +146,7 @@ func (n *Node) listen() error {
 	n.keys, err = replication.New(replication.Options{
 		Name: n.name(), Version: n.o.Version, Zone: n.o.Zone, Store: n.store, RPC: n.rpc, Agent: n.agent,
 		Members: n.members, Clock: n.o.Seams.Clock, Rand: n.rand, Logger: n.log, MaxInFlight: n.o.MaxInFlight,
-		ExchangeEvery: n.o.ExchangeEvery,
+		ExchangeEvery: n.o.ExchangeEvery, ReapEvery: n.o.ReapEvery,
 	})
 	if err != nil {
 		return errors.Join(err, closeListener(httpListener), closeListener(rpcListener))

@@ -53,6 +53,9 @@ type Options struct {
 	// replicas, so that they become equal without any client; 0 is a minute, negative is
 	// never.
 	ExchangeEvery time.Duration
+	// ReapEvery is how often the node looks for what is deleted and old enough to be
+	// removed for good (settings, grace_ms). 0 is 10 seconds.
+	ReapEvery time.Duration
 
 	MaxInFlight int   // client requests at work at once; 0 is 1,024
 	CacheBytes  int64 // of the store's block cache; 0 is the store's default

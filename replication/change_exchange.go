@@ -19,8 +19,8 @@ func (c *Coordinator) Exchange() *exchange.Exchange { return c.exchange }
 
 // Ask carries an exchange's message. The receiver holds this node's document, or a
 // newer one, before it answers (R3).
-func (e exchanging) Ask(ctx context.Context, to ring.NodeID, body []byte) ([]byte, error) {
-	return e.rpc.Call(ctx, e.health.Target(to), rpc.Call{Method: methodExchange, Class: rpc.Bulk, Body: body})
+func (e exchanging) Ask(ctx context.Context, to ring.NodeID, p ring.Partition, body []byte) ([]byte, error) {
+	return e.callAbout(ctx, to, p, rpc.Call{Method: methodExchange, Class: rpc.Bulk, Body: body})
 }
 
 func (c *Coordinator) serveExchange(ctx context.Context, req *rpc.Request) ([]byte, error) {

@@ -15,8 +15,8 @@ func (c *Coordinator) Transfer() *transfer.Transfer { return c.transfer }
 
 // Ask carries a transfer's message. The receiver holds this node's document, or a
 // newer one, before it answers (R3).
-func (c *Coordinator) Ask(ctx context.Context, to ring.NodeID, body []byte) ([]byte, error) {
-	return c.rpc.Call(ctx, c.health.Target(to), rpc.Call{Method: methodTransfer, Class: rpc.Bulk, Body: body})
+func (c *Coordinator) Ask(ctx context.Context, to ring.NodeID, p ring.Partition, body []byte) ([]byte, error) {
+	return c.callAbout(ctx, to, p, rpc.Call{Method: methodTransfer, Class: rpc.Bulk, Body: body})
 }
 
 func (c *Coordinator) serveTransfer(ctx context.Context, req *rpc.Request) ([]byte, error) {

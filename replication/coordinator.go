@@ -15,6 +15,7 @@ import (
 	"github.com/hengedb/henge/replication/exchange"
 	"github.com/hengedb/henge/replication/governor"
 	"github.com/hengedb/henge/replication/handoff"
+	"github.com/hengedb/henge/replication/reap"
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/replication/skew"
@@ -45,6 +46,9 @@ type Options struct {
 	// ExchangeEvery is how often, about, each partition is compared with one of its
 	// replicas. 0 is exchange.DefaultEvery; negative is never.
 	ExchangeEvery time.Duration
+	// ReapEvery is how often this node looks for what is deleted and old enough to be
+	// removed; 0 is 10 seconds.
+	ReapEvery time.Duration
 }
 
 // DefaultMaxInFlight is enough to keep any disk busy, and with values of 1 KiB a
@@ -105,6 +109,7 @@ type Coordinator struct {
 	governor *governor.Governor
 	exchange *exchange.Exchange
 	sweep    *sweep.Sweep
+	reap     *reap.Reap
 	skew     *skew.Skew
 	clock    clock.Clock
 	rand     func() uint64
@@ -147,6 +152,7 @@ func New(o Options) (*Coordinator, error) {
 		OnUp: func(id ring.NodeID) {
 			c.handoff.Kick()
 			c.exchange.Back(id)
+			c.reap.Kick()
 		},
 	})
 	c.governor = governor.New(governor.Options{Clock: o.Clock, Budget: c.budget})
@@ -161,6 +167,10 @@ func New(o Options) (*Coordinator, error) {
 		Pace: c.governor.For(governor.Exchange), Trees: c.governor.For(governor.Rebuilds),
 	})
 	c.sweep = sweep.New(sweep.Options{Store: o.Store, Cluster: c, Clock: o.Clock, Logger: o.Logger})
+	c.reap = reap.New(reap.Options{
+		Self: c.self, Store: o.Store, Cluster: reaping{c}, Budget: c.governor.For(governor.Reaping),
+		Clock: o.Clock, Rand: o.Rand, Logger: o.Logger, Every: o.ReapEvery,
+	})
 	c.skew = skew.New(skew.Options{Self: c.self, Cluster: c, Clock: o.Clock, Logger: o.Logger})
 	c.serve()
 	c.health.Start()
@@ -185,6 +195,7 @@ func (c *Coordinator) Adopted(d *ring.Document) {
 	c.transfer.Kick()
 	c.exchange.Kick()
 	c.sweep.Kick()
+	c.reap.Kick()
 	c.skew.Kick()
 }
 
@@ -237,6 +248,7 @@ func (c *Coordinator) Close() error {
 	c.exchange.Close()
 	c.transfer.Close()
 	c.sweep.Close()
+	c.reap.Close()
 	c.skew.Close()
 	c.handoff.Close()
 	c.health.Close()

@@ -13,6 +13,7 @@ type Counters struct {
 	RepairsFailed atomic.Int64
 	Overloads     atomic.Int64 // requests refused for too many at work
 	QuorumsLost   atomic.Int64
+	Fenced        atomic.Int64 // partitions of which this node has turned out to have lost memory
 	HintsRefused  atomic.Int64
 	Inline        atomic.Int64 // work behind an answer that had to run before it
 }

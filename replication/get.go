@@ -164,9 +164,13 @@ func (c *Coordinator) consult(ctx context.Context, q *query, digest causal.Diges
 			r.spares = append(r.spares, id)
 		}
 	}
-	body := (&readRequest{key: q.key, digest: digest, noValue: q.options.NoValue}).encode()
+	body := c.stamp((&readRequest{key: q.key, digest: digest, noValue: q.options.NoValue}).encode(), q.place.partition)
 	r.body = func(*ask) []byte { return body }
-	r.accept = func(a *ask, body []byte) error {
+	r.accept = func(a *ask, raw []byte) error {
+		body, err := c.answered(ctx, raw)
+		if err != nil {
+			return err
+		}
 		answer, err := decodeAnswer(body)
 		if err == nil && !q.options.NoValue {
 			err = whole(answer.object)

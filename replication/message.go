@@ -22,8 +22,10 @@ const (
 	methodForward  rpc.Method = 5
 	methodScan     rpc.Method = 6
 	methodInspect  rpc.Method = 7
-	methodTransfer rpc.Method = 8 // package transfer's messages
-	methodExchange rpc.Method = 9 // package exchange's messages
+	methodTransfer rpc.Method = 8  // package transfer's messages
+	methodExchange rpc.Method = 9  // package exchange's messages
+	methodReap     rpc.Method = 10 // package reap's messages
+	methodEpochs   rpc.Method = 11 // where do you stand in a partition?
 )
 
 // The hot messages are packed by hand; n| is a uvarint length before its bytes.

@@ -195,7 +195,7 @@ func TestAnObjectWithoutItsValuesIsNoMessage(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := p[0].consult(t.Context(), q, causal.Digest{})
-			if err := r.accept(&ask{}, (&readAnswer{object: sample().Strip()}).encode()); !errors.Is(err, want) {
+			if err := r.accept(&ask{}, p[1].stamp((&readAnswer{object: sample().Strip()}).encode(), q.place.partition)); !errors.Is(err, want) {
 				t.Errorf("an answer without values, where no value %v: %v", noValue, err)
 			}
 		}

@@ -73,7 +73,7 @@ func (c *Coordinator) mintObject(tx *storage.Tx, w *write, m *minted) error {
 	if tx.Partition().Entry.Changed > w.place.doc.Version {
 		return errStale
 	}
-	next, err := c.apply(w, tx.Object(), tx.Mint, m)
+	next, err := c.apply(w, tx.Object(), tx.Partition().Epochs.Raised, tx.Mint, m)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (c *Coordinator) mintHint(tx *storage.Tx, w *write, m *minted) error {
 	if held != nil {
 		object = held.Object
 	}
-	next, err := c.apply(w, object, tx.MintHint, m)
+	next, err := c.apply(w, object, tx.Partition().Epochs.Raised, tx.MintHint, m)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c *Coordinator) mintHint(tx *storage.Tx, w *write, m *minted) error {
 
 // apply decides what the write makes of what is held. An operation that is known
 // already mints nothing, whatever its preconditions say now.
-func (c *Coordinator) apply(w *write, held *causal.Object, mint func(causal.Context) (causal.Dot, causal.Stamp, error), m *minted) (*causal.Object, error) {
+func (c *Coordinator) apply(w *write, held *causal.Object, at causal.Epoch, mint func(causal.Context) (causal.Dot, causal.Stamp, error), m *minted) (*causal.Object, error) {
 	if listed, _ := c.agent.Document().Bucket(w.key.bucket); listed.Generation != w.bucket.Generation {
 		return nil, fmt.Errorf("%w: bucket %q was dropped", request.ErrNoBucket, w.key.bucket)
 	}
@@ -138,7 +138,7 @@ func (c *Coordinator) apply(w *write, held *causal.Object, mint func(causal.Cont
 	if err != nil {
 		return nil, fmt.Errorf("mint: %w", err)
 	}
-	next := held.Put(w.sibling(dot, stamp))
+	next := held.Put(w.sibling(dot, stamp, at))
 	if err := checkGrowth(held, next); err != nil {
 		return nil, err
 	}
@@ -159,10 +159,10 @@ func (w *write) saw() causal.Context {
 	return saw
 }
 
-func (w *write) sibling(dot causal.Dot, stamp causal.Stamp) causal.Write {
+func (w *write) sibling(dot causal.Dot, stamp causal.Stamp, at causal.Epoch) causal.Write {
 	return causal.Write{
 		Dot: dot, Stamp: stamp, Op: w.op, Seen: w.seen,
-		Policy: policyOf(w.bucket), Generation: w.bucket.Generation,
+		Policy: policyOf(w.bucket), Generation: w.bucket.Generation, Epoch: at,
 		Expiry: w.expiry, Tombstone: w.delete, ContentType: w.options.ContentType, Meta: w.meta, Value: w.value,
 	}
 }

@@ -207,9 +207,22 @@ func (c *Coordinator) ship(w *write, m *minted, others []member) *round {
 	request := joinRequest{unsynced: w.knobs.unsynced, w: w.knobs.need, key: w.key, object: m.object}
 	r.body = func(a *ask) []byte {
 		request.targets = a.targets
-		return request.encode()
+		if a.renewed != nil {
+			renewed := request
+			renewed.object = a.renewed
+			return c.stamp(renewed.encode(), w.place.partition)
+		}
+		return c.stamp(request.encode(), w.place.partition)
 	}
-	r.accept = func(a *ask, body []byte) error { return acceptJoin(a, c.self, w.knobs.unsynced, body) }
+	r.renew = func(from ring.NodeID) (*causal.Object, error) { return c.renewal(r.ctx, w.key, w.place.holds, from) }
+	r.accept = func(a *ask, body []byte) (err error) {
+		if a.node != c.self {
+			if body, err = c.answered(r.ctx, body); err != nil {
+				return err
+			}
+		}
+		return acceptJoin(a, c.self, w.knobs.unsynced, body)
+	}
 	r.start()
 	own := r.own()
 	own.targets = w.stands

@@ -57,9 +57,11 @@ func (c *Coordinator) repairNode(key keyName, node ring.NodeID, object *causal.O
 // holds it on disk. Read repair and hinted handoff send through it.
 func (c *Coordinator) Deliver(ctx context.Context, to ring.NodeID, bucket, key string, object *causal.Object) error {
 	body := (&joinRequest{repair: true, key: keyName{bucket, key}, object: object}).encode()
-	call := rpc.Call{Method: methodJoin, Class: rpc.Bulk, Body: body, Within: deliverWithin}
-	answer, err := c.rpc.Call(ctx, c.health.Target(to), call)
+	p := keyName{bucket, key}.stored().Position().Partition(c.agent.Document().Partitions)
+	answer, err := c.callAbout(ctx, to, p, rpc.Call{Method: methodJoin, Class: rpc.Bulk, Body: body, Within: deliverWithin})
 	switch {
+	case isEpoch(err): // read again after this, it is of now
+		return errors.Join(err, c.learnEpochs(ctx, to, p))
 	case errors.Is(err, rpc.ErrUnreachable), errors.Is(err, rpc.ErrBroken), errors.Is(err, rpc.ErrRefused):
 		c.health.Failed(to, err.Error())
 		return err

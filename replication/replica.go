@@ -16,13 +16,15 @@ import (
 // serve registers what this node answers to others.
 func (c *Coordinator) serve() {
 	c.rpc.Handle(methodPing, rpc.Inline, c.servePing)
-	c.rpc.Handle(methodJoin, rpc.Spawn, c.serveJoin)
-	c.rpc.Handle(methodRead, rpc.Spawn, c.serveRead)
+	c.rpc.Handle(methodJoin, rpc.Spawn, c.about(c.serveJoin))
+	c.rpc.Handle(methodRead, rpc.Spawn, c.about(c.serveRead))
 	c.rpc.Handle(methodForward, rpc.Spawn, c.serveForward)
 	c.rpc.Handle(methodScan, rpc.Spawn, c.serveScan)
 	c.rpc.Handle(methodInspect, rpc.Spawn, c.serveInspect)
-	c.rpc.Handle(methodTransfer, rpc.Spawn, c.serveTransfer)
-	c.rpc.Handle(methodExchange, rpc.Spawn, c.serveExchange)
+	c.rpc.Handle(methodTransfer, rpc.Spawn, c.about(c.serveTransfer))
+	c.rpc.Handle(methodExchange, rpc.Spawn, c.about(c.serveExchange))
+	c.rpc.Handle(methodReap, rpc.Spawn, c.serveReap)
+	c.rpc.Handle(methodEpochs, rpc.Spawn, c.about(c.serveEpochs))
 }
 
 // refused is a "no" on its way to another node: the code names a sentinel there.
@@ -33,8 +35,11 @@ func (r refused) Unwrap() error { return r.err }
 
 // RPCCode numbers what the asker may act on.
 func (r refused) RPCCode() uint16 {
-	if errors.Is(r.err, errStale) {
+	switch {
+	case errors.Is(r.err, errStale):
 		return codeStale
+	case errors.Is(r.err, storage.ErrEpoch):
+		return codeEpoch
 	}
 	return codeRefused
 }
@@ -43,6 +48,7 @@ func (r refused) RPCCode() uint16 {
 const (
 	codeRefused uint16 = 1
 	codeStale   uint16 = 2
+	codeEpoch   uint16 = 3
 )
 
 // serveJoin joins an object that another node sent into this node's copy, or into

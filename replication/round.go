@@ -9,6 +9,7 @@ import (
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage/causal"
 	"github.com/hengedb/henge/storage/clock"
 )
 
@@ -28,10 +29,12 @@ type ask struct {
 	detail  string
 	started time.Time
 	elapsed time.Duration
-	durable bool        // it said so after a sync
-	stoodIn bool        // another node was asked in its place
-	again   bool        // it was asked a second time, after its connection broke
-	answer  *readAnswer // of a get
+	durable bool           // it said so after a sync
+	stoodIn bool           // another node was asked in its place
+	again   bool           // it was asked a second time, after its connection broke
+	renews  bool           // what it refused is being read again
+	renewed *causal.Object // what it is asked with then
+	answer  *readAnswer    // of a get
 }
 
 // askState is where an ask stands. An ask counts toward the quorum when it is ok.
@@ -63,7 +66,8 @@ type round struct {
 	patient bool                 // the work is heavy: silence is no sign of death
 	crosses bool                 // of a put: who is in one of two sets may stand in for the other
 	body    func(*ask) []byte
-	accept  func(*ask, []byte) error // reads an answer; an error makes it a refusal
+	accept  func(*ask, []byte) error                  // reads an answer; an error makes it a refusal
+	renew   func(ring.NodeID) (*causal.Object, error) // of a put: reads again what a node refused for its epoch; it may wait
 	place   *placement
 	replies chan rpc.Reply
 	silence chan struct{}
@@ -267,6 +271,16 @@ func (r *round) take(reply rpc.Reply) {
 		r.call(reply.Tag)
 		return
 	}
+	if isEpoch(reply.Err) && r.renew != nil && !a.renews {
+		a.renews = true
+		r.renewLater(a, reply)
+		return
+	}
+	if now, ok := reply.Err.(renewed); ok { //nolint:errorlint // it is never wrapped
+		a.renewed = now.object
+		r.call(reply.Tag)
+		return
+	}
 	r.tally.answered(a.in, a.state == askSilent)
 	a.elapsed = r.c.clock.Now().Sub(a.started)
 	err := reply.Err
@@ -285,6 +299,30 @@ func (r *round) take(reply rpc.Reply) {
 		return
 	}
 	r.replace(a)
+}
+
+// renewed is the reply that stands for what was read again after a refusal.
+type renewed struct{ object *causal.Object }
+
+func (renewed) Error() string { return "read again" }
+
+// renewLater reads again what a node refused for its epoch (R5). Until it was asked with
+// that once more, the ask stands as it stood.
+func (r *round) renewLater(a *ask, refusal rpc.Reply) {
+	if !r.c.enter() {
+		r.replies <- refusal
+		return
+	}
+	go func() {
+		defer r.c.tasks.Done()
+		object, err := r.renew(a.node)
+		if err == nil {
+			refusal.Err = renewed{object}
+		} else {
+			refusal.Err = errors.Join(refusal.Err, err)
+		}
+		r.replies <- refusal
+	}()
 }
 
 // replace asks another node in the place of one that failed, if more should take part.

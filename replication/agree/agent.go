@@ -94,6 +94,16 @@ func (a *Agent) Alarm() string {
 	return ""
 }
 
+// Undecided reports whether this node has accepted a document that follows the one held:
+// it may have been decided.
+func (a *Agent) Undecided(ctx context.Context) (bool, error) {
+	if err := a.step.lock(ctx); err != nil {
+		return false, err
+	}
+	defer a.step.unlock()
+	return a.state.Acceptor.Accepted != Ballot{}, nil
+}
+
 // Close stops all proposals, waits for everything in progress, Adopted included,
 // and returns. A second Close returns ErrClosed.
 func (a *Agent) Close() error {

@@ -85,7 +85,7 @@ func (x *Exchange) ask(to ring.NodeID, a *ask) ([]byte, error) {
 	body := a.encode()
 	x.counts.messages.Add(1)
 	x.counts.bytesOut.Add(int64(len(body)))
-	raw, err := x.o.Cluster.Ask(ctx, to, body)
+	raw, err := x.o.Cluster.Ask(ctx, to, a.partition, body)
 	if err != nil {
 		return nil, err
 	}

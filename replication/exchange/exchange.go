@@ -25,7 +25,7 @@ type Cluster interface {
 	Deliver(ctx context.Context, to ring.NodeID, bucket, key string, object *causal.Object) error
 	// Ask has another node's Handle answer, once that node holds this one's document
 	// or a newer one.
-	Ask(ctx context.Context, to ring.NodeID, body []byte) ([]byte, error)
+	Ask(ctx context.Context, to ring.NodeID, p ring.Partition, body []byte) ([]byte, error)
 }
 
 // Options are what an Exchange works with. Store, Cluster, Clock and Logger must be set.

@@ -160,7 +160,7 @@ func TestEqualIsSaidAfterASync(t *testing.T) {
 	}
 	for name, a := range map[string]*ask{"an equal root": {kind: kindRoot}, "digests": {kind: kindDigests}} {
 		before := other.store.Counters().Barriers
-		if _, err := w.nodes[0].Ask(t.Context(), other.id(), a.encode()); err != nil {
+		if _, err := w.nodes[0].Ask(t.Context(), other.id(), a.partition, a.encode()); err != nil {
 			t.Fatal(err)
 		}
 		if other.store.Counters().Barriers != before+1 {

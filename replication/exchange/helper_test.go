@@ -150,7 +150,7 @@ func (n *node) join(ctx context.Context, k storage.Key, o *causal.Object, docume
 }
 
 // Ask has the other node answer at once.
-func (n *node) Ask(ctx context.Context, to ring.NodeID, body []byte) ([]byte, error) {
+func (n *node) Ask(ctx context.Context, to ring.NodeID, _ ring.Partition, body []byte) ([]byte, error) {
 	n.w.mu.Lock()
 	away := n.w.away[to]
 	n.w.asks[kind(body[0])]++

@@ -89,7 +89,7 @@ func (t *Transfer) askReport(ctx context.Context, id ring.NodeID, head ask, with
 	}
 	ctx, cancel := clock.WithTimeout(ctx, t.o.Clock, within)
 	defer cancel()
-	raw, err := t.o.Cluster.Ask(ctx, id, body)
+	raw, err := t.o.Cluster.Ask(ctx, id, head.Partition, body)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (n *node) Settled(context.Context) error { return n.w.unsettled }
 
 func (n *node) Up(id ring.NodeID) bool { n.w.mu.Lock(); defer n.w.mu.Unlock(); return !n.w.away[id] }
 
-func (n *node) Ask(ctx context.Context, to ring.NodeID, body []byte) ([]byte, error) {
+func (n *node) Ask(ctx context.Context, to ring.NodeID, _ ring.Partition, body []byte) ([]byte, error) {
 	n.w.mu.Lock()
 	away, damage := n.w.away[to], n.w.damage
 	tr := n.w.node(to).tr

@@ -27,7 +27,7 @@ type Cluster interface {
 	Deliver(ctx context.Context, to ring.NodeID, bucket, key string, object *causal.Object) error
 	// Ask has another node's Handle answer, once that node holds this one's document
 	// or a newer one.
-	Ask(ctx context.Context, to ring.NodeID, body []byte) ([]byte, error)
+	Ask(ctx context.Context, to ring.NodeID, p ring.Partition, body []byte) ([]byte, error)
 	// Propose has the voters decide an edit; one that returns nil changes nothing.
 	Propose(ctx context.Context, edit func(*ring.Document) (*ring.Document, error)) error
 }
@@ -171,7 +171,7 @@ func (t *Transfer) askWithin(ctx context.Context, to ring.NodeID, head ask, rows
 	}
 	ctx, cancel := clock.WithTimeout(ctx, t.o.Clock, askWithin)
 	defer cancel()
-	raw, err := t.o.Cluster.Ask(ctx, to, body)
+	raw, err := t.o.Cluster.Ask(ctx, to, head.Partition, body)
 	if err != nil {
 		return got, nil, err
 	}

@@ -1,0 +1,364 @@
+package reap
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage"
+	"github.com/hengedb/henge/storage/causal"
+)
+
+// errRefused is a member that takes no part.
+var errRefused = errors.New("no part is taken in a round")
+
+// The bounds of a page that is looked through.
+const (
+	pageKeys  = 1024
+	pageBytes = 1 << 20
+)
+
+// pass looks once through the partitions that this node leads and that may have
+// something to reap, and takes what it finds through rounds.
+func (r *Reap) pass() {
+	doc := r.o.Cluster.Document()
+	if doc == nil {
+		return
+	}
+	due := r.due(doc)
+	if len(due) == 0 {
+		r.wait(nil)
+		return
+	}
+	if why := r.holdsUp(doc); len(why) > 0 {
+		r.wait(why)
+		return
+	}
+	r.wait(nil)
+	b := &batch{r: r, doc: doc, why: map[string]bool{}}
+	for _, p := range due {
+		began := r.o.Clock.Now()
+		next, err := b.look(p)
+		if err != nil {
+			if r.life.Err() == nil {
+				r.wait([]string{err.Error()})
+				r.o.Logger.Warn("reaping waits", slog.Int("partition", int(p)), slog.String("error", err.Error()))
+			}
+			return
+		}
+		// What is written from here on is old enough after the grace period at the earliest.
+		if next.IsZero() || next.After(began.Add(doc.Settings.Grace())) {
+			next = began.Add(doc.Settings.Grace())
+		}
+		r.mu.Lock()
+		r.ripe[p] = next
+		r.mu.Unlock()
+	}
+	if err := b.flush(); err != nil && r.life.Err() == nil {
+		b.why[err.Error()] = true
+	}
+	for p := range b.failed { // they are tried again in the next pass
+		r.mu.Lock()
+		delete(r.ripe, p)
+		r.mu.Unlock()
+	}
+	var why []string
+	for text := range b.why {
+		why = append(why, text)
+	}
+	sort.Strings(why)
+	r.wait(why)
+}
+
+func (r *Reap) wait(why []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waits = why
+}
+
+// due lists the partitions that this node leads, and that have something that may be old
+// enough now.
+func (r *Reap) due(doc *ring.Document) []ring.Partition {
+	now, grace := r.o.Clock.Now(), doc.Settings.Grace()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if grace != r.grace {
+		clear(r.ripe)
+		r.grace = grace
+	}
+	var due []ring.Partition
+	for i, e := range doc.Layout {
+		p := ring.Partition(i) //nolint:gosec // there are few
+		if len(e.Serving) == 0 || e.Serving[0] != r.o.Self || now.Before(r.ripe[p]) {
+			continue
+		}
+		if residue, known := r.o.Store.Residue(p); known && residue != (storage.Residue{}) {
+			due = append(due, p)
+		}
+	}
+	return due
+}
+
+// holdsUp says what keeps every round from its end.
+func (r *Reap) holdsUp(doc *ring.Document) (why []string) {
+	if doc.Change != nil {
+		why = append(why, "a layout change is in flight")
+	}
+	for _, m := range doc.Members {
+		if m.ID != r.o.Self && !r.o.Cluster.Up(m.ID) {
+			why = append(why, fmt.Sprintf("%s does not answer", m.Name))
+		}
+	}
+	return why
+}
+
+// batch gathers candidates, and takes them through a round when they are enough.
+type batch struct {
+	r      *Reap
+	doc    *ring.Document
+	parts  []part
+	keys   int
+	failed map[ring.Partition]bool
+	why    map[string]bool // rounds ended early
+}
+
+// look looks through a partition. It returns when what it has found too young is old
+// enough; zero is never.
+func (b *batch) look(p ring.Partition) (next time.Time, err error) {
+	var after storage.Key
+	now, grace := b.r.o.Clock.Now(), b.doc.Settings.Grace()
+	for more := true; more; {
+		if err := b.r.o.Budget.Wait(b.r.life); err != nil {
+			return next, err
+		}
+		var page []storage.Record
+		page, more, err = b.r.o.Store.RangePage(b.r.life, p, after, pageKeys, pageBytes)
+		if err != nil {
+			return next, err
+		}
+		read := 0
+		for _, record := range page {
+			after = record.Key
+			for _, s := range record.Object.Siblings {
+				read += len(s.Value)
+			}
+			ripe, narrow, any := ripeness(record.Object)
+			if !any || b.doc.Discarded(record.Key.Bucket, record.Object.Generation) {
+				continue
+			}
+			if ripe = ripe.Add(grace); ripe.After(now) {
+				if next.IsZero() || ripe.Before(next) {
+					next = ripe
+				}
+				continue
+			}
+			digest := record.Object.Digest(b.doc.Secret, record.Key.Bucket, record.Key.Key)
+			if err := b.add(p, candidate{record.Key.Bucket, []byte(record.Key.Key), digest[:], narrow}); err != nil {
+				return next, err
+			}
+		}
+		b.r.o.Budget.Pay(read)
+	}
+	return next, nil
+}
+
+// ripeness tells since when an object is dead, or wide and unchanged.
+func ripeness(o *causal.Object) (since time.Time, narrow, any bool) {
+	since = o.MaxStamp().Time()
+	if !o.Mortal() {
+		return since, true, o.Wide()
+	}
+	for i := range o.Siblings {
+		if expiry := time.UnixMilli(o.Siblings[i].Expiry); !o.Siblings[i].Tombstone && expiry.After(since) {
+			since = expiry
+		}
+	}
+	return since, false, true
+}
+
+func (b *batch) add(p ring.Partition, c candidate) error {
+	if n := len(b.parts); n == 0 || b.parts[n-1].Partition != p {
+		b.parts = append(b.parts, part{Partition: p})
+	}
+	last := &b.parts[len(b.parts)-1]
+	last.Keys = append(last.Keys, c)
+	if b.keys++; b.keys < roundKeys {
+		return nil
+	}
+	return b.flush()
+}
+
+// flush takes what was gathered through a round.
+func (b *batch) flush() error {
+	parts := b.parts
+	b.parts, b.keys = nil, 0
+	if len(parts) == 0 {
+		return nil
+	}
+	if !b.doc.Reaping {
+		err := b.r.o.Cluster.Propose(b.r.life, (*ring.Document).WithReaping)
+		if err != nil {
+			return fmt.Errorf("the first round: %w", err)
+		}
+		if b.doc = b.r.o.Cluster.Document(); !b.doc.Reaping || b.doc.Change != nil {
+			return fmt.Errorf("%w: the document has changed", errRefused)
+		}
+	}
+	begun := len(parts)
+	for _, step := range []func([]part) []part{b.survey, b.raise, b.commit, b.reap} {
+		if parts = step(parts); len(parts) == 0 {
+			break
+		}
+	}
+	b.r.rounds.Add(int64(len(parts)))
+	b.r.ended.Add(int64(begun - len(parts)))
+	return b.r.life.Err()
+}
+
+// survey leaves the candidates that all replicas hold alike.
+func (b *batch) survey(parts []part) []part {
+	differ := map[ring.Partition]map[int]bool{}
+	parts = b.step(kindSurvey, parts, b.replicas, func(asked []part, got *answer) {
+		for i, js := range got.Differ {
+			for _, j := range js {
+				if p := asked[i].Partition; differ[p] == nil {
+					differ[p] = map[int]bool{j: true}
+				} else {
+					differ[p][j] = true
+				}
+			}
+		}
+	})
+	var left []part
+	for _, p := range parts {
+		var keys []candidate
+		for j, c := range p.Keys {
+			if !differ[p.Partition][j] {
+				keys = append(keys, c)
+			}
+		}
+		if len(keys) < len(p.Keys) {
+			b.fail(p.Partition, "replicas differ yet")
+		}
+		if p.Keys = keys; len(keys) > 0 {
+			left = append(left, p)
+		}
+	}
+	return left
+}
+
+// raise has every member raise, above whatever this node knows of.
+func (b *batch) raise(parts []part) []part {
+	for i := range parts {
+		raised := b.r.o.Store.Epochs(parts[i].Partition).Raised
+		parts[i].Epoch = causal.Epoch{Number: raised.Number + 1, Round: b.r.o.Rand()}
+	}
+	above := map[ring.Partition]causal.Epoch{}
+	parts = b.step(kindRaise, parts, b.members, func(asked []part, got *answer) {
+		for i, raised := range got.Raised {
+			if p := asked[i].Partition; above[p].Less(raised) {
+				above[p] = raised
+			}
+		}
+	})
+	for p, raised := range above { // the next round goes above it
+		if err := b.r.o.Cluster.Meet(b.r.life, p, storage.Epochs{Raised: raised}); err != nil {
+			b.fail(p, err.Error())
+		}
+	}
+	return parts
+}
+
+func (b *batch) commit(parts []part) []part { return b.step(kindCommit, parts, b.members, nil) }
+
+func (b *batch) reap(parts []part) []part { return b.step(kindReap, parts, b.replicas, nil) }
+
+// members are whom a step asks that every member takes.
+func (b *batch) members(ring.Partition) []ring.NodeID {
+	ids := make([]ring.NodeID, len(b.doc.Members))
+	for i, m := range b.doc.Members {
+		ids[i] = m.ID
+	}
+	return ids
+}
+
+// replicas are whom a step asks that each replica takes.
+func (b *batch) replicas(p ring.Partition) []ring.NodeID { return b.doc.Entry(p).Serving }
+
+// step has all who are to take a step take it, this node included, with one message
+// each, and returns the parts in which nobody failed to.
+func (b *batch) step(k kind, parts []part, who func(ring.Partition) []ring.NodeID, each func([]part, *answer)) []part {
+	asked := map[ring.NodeID][]part{}
+	for _, p := range parts {
+		sent := p
+		if k == kindRaise || k == kindCommit {
+			sent.Keys = nil
+		}
+		for _, id := range who(p.Partition) {
+			asked[id] = append(asked[id], sent)
+		}
+	}
+	var mu sync.Mutex // guards failed, and what each changes
+	failed := map[ring.Partition]bool{}
+	var flying sync.WaitGroup
+	for id, sent := range asked {
+		flying.Go(func() {
+			a := ask{Kind: k, Document: b.doc.Version, Parts: sent}
+			var got *answer
+			var err error
+			if id == b.r.o.Self {
+				got, err = b.r.take(b.r.life, a)
+			} else {
+				got, err = b.r.ask(id, a)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				err = got.check(sent)
+			}
+			if err != nil {
+				for _, p := range sent {
+					failed[p.Partition] = true
+				}
+				b.why[fmt.Sprintf("%s: %v", b.name(id), err)] = true
+				return
+			}
+			for i, why := range got.Refused {
+				failed[sent[i].Partition] = true
+				b.why[fmt.Sprintf("%s: %s", b.name(id), why)] = true
+			}
+			if each != nil {
+				each(sent, got)
+			}
+		})
+	}
+	flying.Wait()
+	return slices.DeleteFunc(parts, func(p part) bool {
+		if failed[p.Partition] {
+			b.fail(p.Partition, "")
+		}
+		return failed[p.Partition]
+	})
+}
+
+func (b *batch) fail(p ring.Partition, why string) {
+	if b.failed == nil {
+		b.failed = map[ring.Partition]bool{}
+	}
+	b.failed[p] = true
+	if why != "" {
+		b.why[why] = true
+	}
+}
+
+func (b *batch) name(id ring.NodeID) string {
+	if m, ok := b.doc.Member(id); ok {
+		return m.Name
+	}
+	return id.String()
+}
