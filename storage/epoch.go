@@ -149,6 +149,24 @@ func (t *Tx) checkEpochs() error {
 	return nil
 }
 
+// keepEpochs saves the epochs, which are the zero ones, of partitions that never met a
+// round, when rounds begin: from then on a store that has none is new.
+func (s *Store) keepEpochs(d *ring.Document) error {
+	l := s.layout.Load()
+	if l == nil || !d.Reaping {
+		return nil
+	}
+	var unknown []ring.Partition
+	for i := range l.states {
+		if e := l.states[i].Load().Epochs; !e.Known && !e.Awaited {
+			unknown = append(unknown, ring.Partition(i))
+		}
+	}
+	return s.ChangeEpochs(context.Background(), unknown, func(_ ring.Partition, e Epochs) (Epochs, bool) {
+		return e, !e.Known && !e.Awaited
+	})
+}
+
 // awaits reports whether a partition's epochs are to be taken from a member first: where
 // some may have been reaped already, a store that never had any must not write below
 // them. One that holds something of the partition has epochs, if only the zero ones.

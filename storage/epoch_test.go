@@ -153,6 +153,14 @@ func TestAStoreWithoutEpochsAwaitsThemWhereSomethingWasReaped(t *testing.T) {
 	fs := vfs.NewMem()
 	s := open(t, fs, Options{})
 	mustPut(t, s, key(1), number(1))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open("store", Options{FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // it is not what is tested
 	other := key(2)
 	for n := 3; other.Position().Partition(testPartitions) == key(1).Position().Partition(testPartitions); n++ {
 		other = key(n)
@@ -171,6 +179,29 @@ func TestAStoreWithoutEpochsAwaitsThemWhereSomethingWasReaped(t *testing.T) {
 	}
 	raise(t, s, causal.Epoch{Number: 9})
 	mustPut(t, s, other, number(1))
+}
+
+func TestAStoreThatWasThereWhenReapingBeganAwaitsNothing(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s := open(t, fs, Options{})
+	d := document(2, s.NodeID())
+	d.Reaping = true
+	if err := s.Install(d); err != nil {
+		t.Fatal(err)
+	}
+	after, err := Open("store", Options{FS: fs.CrashClone(vfs.CrashCloneCfg{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer after.Close() //nolint:errcheck // it is not what is tested
+	if err := after.Install(d); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*Store{s, after} {
+		if e := s.Epochs(1); e.Awaited || !e.Known {
+			t.Errorf("epochs %+v", e)
+		}
+	}
 }
 
 func TestAFencedPartitionTakesNothingButItsRefill(t *testing.T) {

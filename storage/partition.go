@@ -47,6 +47,9 @@ func (s *Store) Install(d *ring.Document) error {
 		return err
 	}
 	defer s.gate.leave()
+	if err := s.keepEpochs(d); err != nil {
+		return err
+	}
 	if err := s.takeDropping(context.Background()); err != nil {
 		return err
 	}

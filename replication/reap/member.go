@@ -31,7 +31,7 @@ func (r *Reap) take(ctx context.Context, a ask) (*answer, error) {
 	case doc == nil:
 		return nil, fmt.Errorf("%w: there is no document yet", errRefused)
 	case a.Kind == kindTable:
-		return r.table(doc)
+		return r.table(doc), nil
 	case doc.Version != a.Document || doc.Change != nil:
 		return nil, fmt.Errorf("%w: this node holds document %d, and the round goes by %d", errRefused, doc.Version, a.Document)
 	case slices.ContainsFunc(a.Parts, func(p part) bool { return int(p.Partition) >= len(doc.Layout) }):
@@ -53,17 +53,14 @@ func (r *Reap) take(ctx context.Context, a ask) (*answer, error) {
 	return nil, fmt.Errorf("%w: kind %q", errMessage, a.Kind)
 }
 
-// table tells where this node stands everywhere. What it awaits itself it does not know.
-func (r *Reap) table(doc *ring.Document) (*answer, error) {
+// table tells where this node stands everywhere.
+func (r *Reap) table(doc *ring.Document) *answer {
 	got := &answer{Epochs: make([]epochs, len(doc.Layout))}
 	for p := range doc.Layout {
 		e := r.o.Store.Epochs(ring.Partition(p)) //nolint:gosec // there are few
-		if e.Awaited {
-			return nil, fmt.Errorf("%w: this node awaits epochs itself", errRefused)
-		}
-		got.Epochs[p] = epochs{e.Raised, e.Committed}
+		got.Epochs[p] = epochs{e.Raised, e.Committed, e.Awaited}
 	}
-	return got, nil
+	return got
 }
 
 // survey tells which keys are not here as their digests say. It says so after a sync (R2).

@@ -62,6 +62,7 @@ type answer struct {
 type epochs struct {
 	Raised    causal.Epoch `json:"raised,omitzero"`
 	Committed causal.Epoch `json:"committed,omitzero"`
+	Awaited   bool         `json:"awaited,omitempty"` // this node does not know either
 }
 
 // errMessage is a message that no node of this version sends.

@@ -155,23 +155,22 @@ func (r *Reap) run() {
 	}
 }
 
-// takeEpochs takes the epochs that the store awaits from any member, and reports whether
-// it awaits none any more.
+// takeEpochs takes the epochs that the store awaits from any member that has them, and
+// reports whether it awaits none any more. Where no member has any there was no round:
+// every member keeps what was committed.
 func (r *Reap) takeEpochs() bool {
 	doc := r.o.Cluster.Document()
 	if doc == nil || !doc.Reaping {
 		return true
 	}
-	awaited := func() (ps []ring.Partition) {
-		for p := range doc.Layout {
-			if p := ring.Partition(p); r.o.Store.Epochs(p).Awaited { //nolint:gosec // there are few
-				ps = append(ps, p)
-			}
+	awaited := map[ring.Partition]int{} // and how many others await them too
+	for i := range doc.Layout {
+		if p := ring.Partition(i); r.o.Store.Epochs(p).Awaited { //nolint:gosec // there are few
+			awaited[p] = 0
 		}
-		return ps
 	}
 	for _, m := range doc.Members {
-		if len(awaited()) == 0 {
+		if len(awaited) == 0 {
 			return true
 		}
 		if m.ID == r.o.Self || !r.o.Cluster.Up(m.ID) {
@@ -181,15 +180,21 @@ func (r *Reap) takeEpochs() bool {
 		if err != nil || len(got.Epochs) != len(doc.Layout) {
 			continue
 		}
-		for _, p := range awaited() {
+		for p := range awaited {
 			e := got.Epochs[p]
+			if e.Awaited {
+				if awaited[p]++; awaited[p] < len(doc.Members)-1 {
+					continue
+				}
+			}
 			if err := r.o.Cluster.Meet(r.life, p, storage.Epochs{Raised: e.Raised, Committed: e.Committed}); err != nil {
 				r.o.Logger.Warn("epochs of a partition cannot be taken yet", slog.Int("partition", int(p)), slog.String("error", err.Error()))
 				return false
 			}
+			delete(awaited, p)
 		}
 	}
-	return len(awaited()) == 0
+	return len(awaited) == 0
 }
 
 // ask asks one member.
