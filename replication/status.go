@@ -19,6 +19,8 @@ func (c *Coordinator) Status(context.Context) request.Status {
 	s.Hints, s.Dirty = c.hintStatus(), c.dirtyStatus()
 	governor := c.GovernorStatus()
 	s.Governor = &governor
+	deletes := c.deletes()
+	s.Deletes = &deletes
 	if alarm := c.agent.Alarm(); alarm != "" {
 		s.Alarms = append(s.Alarms, alarm)
 	}
@@ -87,6 +89,16 @@ func (c *Coordinator) healthWord(id ring.NodeID) string {
 		return healthLeaving
 	}
 	return healthDown
+}
+
+// deletes tells how far the removal of what is deleted is here.
+func (c *Coordinator) deletes() request.Deletes {
+	r := c.reap.Report()
+	d := request.Deletes{Keys: r.Mortal, Wide: r.Wide, Reaped: r.Reaped, Narrowed: r.Narrowed, Waiting: r.Waiting}
+	if !r.Oldest.IsZero() {
+		d.Oldest = max(0, c.clock.Now().Sub(r.Oldest))
+	}
+	return d
 }
 
 // hintStatus tells what this node owes, and to whom.

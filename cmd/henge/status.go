@@ -19,21 +19,30 @@ const viewTimeout = time.Second
 
 func (a *app) statusCommand() *cobra.Command {
 	var f target
+	var deletes bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the cluster: members, health, hints owed",
 		Long: `Shows the cluster as the asked node sees it, and asks every other member for its own
-view: whether it is ready, and which hints it keeps for whom.`,
+view: whether it is ready, and which hints it keeps for whom.
+
+With --deletes: how much of what each node stores is deleted, has expired or will, for how
+long, and what holds back its removal. It goes once every member has proven that no copy
+of it is left, and it is older than the setting grace_ms (a day).`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := f.status(cmd.Context())
 			if err != nil {
 				return asRead(fmt.Errorf("status: %w", err))
 			}
+			if deletes {
+				return a.printer().Result(s, s.Deletes)
+			}
 			return a.printer().Result(s, s.Human)
 		},
 	}
 	f.add(cmd)
+	cmd.Flags().BoolVar(&deletes, "deletes", false, "show what is deleted, and what holds back its removal")
 	return cmd
 }
 

@@ -74,7 +74,10 @@ type Reap struct {
 	// ripe is when something in a partition may be old enough next.
 	ripe  map[ring.Partition]time.Time
 	grace time.Duration // by which ripe was reckoned
-	waits []string      // why nothing was reaped in the last pass though something is ripe
+	// young and old are when the oldest of what is dead in a partition died, among what
+	// was too young for a round and among what was not, as of the last look.
+	young, old map[ring.Partition]time.Time
+	waits      []string // why nothing was reaped in the last pass though something is ripe
 
 	life context.Context
 	end  context.CancelFunc
@@ -89,6 +92,7 @@ func New(o Options) *Reap {
 	r := &Reap{
 		o: o, kick: make(chan struct{}, 1),
 		answered: map[ring.Partition]causal.Epoch{}, committed: map[ring.Partition]causal.Epoch{}, ripe: map[ring.Partition]time.Time{},
+		young: map[ring.Partition]time.Time{}, old: map[ring.Partition]time.Time{},
 	}
 	r.life, r.end = context.WithCancel(context.Background())
 	r.done.Go(r.run)
@@ -117,7 +121,10 @@ type Report struct {
 	Narrowed int64 // keys whose context this node has narrowed
 	Mortal   int   // keys here that are deleted, or expire some day
 	Wide     int   // keys here whose context names more than they hold
-	Waiting  []string
+	// Oldest is since when the oldest of what is deleted or has expired in the partitions
+	// that this node leads is so, as of the last look; zero where there is none.
+	Oldest  time.Time
+	Waiting []string
 }
 
 // Report tells how far this node is. Waiting says what holds up its rounds; it is empty
@@ -133,6 +140,11 @@ func (r *Reap) Report() Report {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, died := range []map[ring.Partition]time.Time{r.young, r.old} {
+		for _, at := range died {
+			report.Oldest = earlier(report.Oldest, at)
+		}
+	}
 	report.Waiting = append(report.Waiting, r.waits...)
 	return report
 }
@@ -211,4 +223,12 @@ func (r *Reap) ask(to ring.NodeID, a ask) (*answer, error) {
 	}
 	var got answer
 	return &got, decode(raw, &got)
+}
+
+// earlier is the time that comes first; zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }

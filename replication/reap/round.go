@@ -62,11 +62,15 @@ func (r *Reap) pass() {
 	if err := b.flush(); err != nil && r.life.Err() == nil {
 		b.why[err.Error()] = true
 	}
-	for p := range b.failed { // they are tried again in the next pass
-		r.mu.Lock()
-		delete(r.ripe, p)
-		r.mu.Unlock()
+	r.mu.Lock()
+	for _, p := range due {
+		if b.failed[p] {
+			delete(r.ripe, p) // it is tried again in the next pass
+		} else {
+			delete(r.old, p)
+		}
 	}
+	r.mu.Unlock()
 	var why []string
 	for text := range b.why {
 		why = append(why, text)
@@ -131,6 +135,7 @@ type batch struct {
 // enough; zero is never.
 func (b *batch) look(p ring.Partition) (next time.Time, err error) {
 	var after storage.Key
+	var young, old time.Time
 	now, grace := b.r.o.Clock.Now(), b.doc.Settings.Grace()
 	for more := true; more; {
 		if err := b.r.o.Budget.Wait(b.r.life); err != nil {
@@ -151,12 +156,15 @@ func (b *batch) look(p ring.Partition) (next time.Time, err error) {
 			if !any || b.doc.Discarded(record.Key.Bucket, record.Object.Generation) {
 				continue
 			}
+			died := ripe
+			if narrow || died.After(now) {
+				died = time.Time{}
+			}
 			if ripe = ripe.Add(grace); ripe.After(now) {
-				if next.IsZero() || ripe.Before(next) {
-					next = ripe
-				}
+				young, next = earlier(young, died), earlier(next, ripe)
 				continue
 			}
+			old = earlier(old, died)
 			digest := record.Object.Digest(b.doc.Secret, record.Key.Bucket, record.Key.Key)
 			if err := b.add(p, candidate{record.Key.Bucket, []byte(record.Key.Key), digest[:], narrow}); err != nil {
 				return next, err
@@ -164,6 +172,9 @@ func (b *batch) look(p ring.Partition) (next time.Time, err error) {
 		}
 		b.r.o.Budget.Pay(read)
 	}
+	b.r.mu.Lock()
+	defer b.r.mu.Unlock()
+	b.r.young[p], b.r.old[p] = young, old
 	return next, nil
 }
 

@@ -27,6 +27,17 @@ type Status struct {
 	Dirty    DirtyStatus    `json:"dirty,omitzero"` // known to the answering node
 	Buckets  []string       `json:"buckets"`
 	Governor *Governor      `json:"governor,omitempty"` // of the answering node
+	Deletes  *Deletes       `json:"deletes,omitempty"`  // of the answering node
+}
+
+// Deletes tell how far a node is with the removal of what is deleted or has expired.
+type Deletes struct {
+	Keys     int           `json:"keys"`              // stored here, deleted already or to expire some day
+	Wide     int           `json:"wide"`              // stored here, with contexts that name more than the key holds
+	Oldest   time.Duration `json:"oldest_ns"`         // how long the oldest is dead in partitions that this node leads, as of its last look
+	Reaped   int64         `json:"reaped"`            // keys removed here since the start
+	Narrowed int64         `json:"narrowed"`          // contexts narrowed here since the start
+	Waiting  []string      `json:"waiting,omitempty"` // what holds back what is old enough
 }
 
 // KeptBucket is a bucket that only the losing side of a force made, and of which a node

@@ -35,7 +35,7 @@ func (s Status) Human(w io.Writer) error {
 	if err := Table(w, s.members()); err != nil {
 		return err
 	}
-	for _, line := range slices.Concat([]string{""}, s.forced(), s.changing(), s.hints(), s.dirty(), s.governed(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
+	for _, line := range slices.Concat([]string{""}, s.forced(), s.changing(), s.hints(), s.dirty(), s.reaping(), s.governed(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
@@ -202,6 +202,38 @@ func (s Status) dirty() []string {
 			v.Name, d.Segments, d.Oldest.Round(time.Second)))
 	}
 	return lines
+}
+
+// reaping says what holds back the removal of what is deleted.
+func (s Status) reaping() []string {
+	var lines []string
+	for _, v := range s.Views {
+		if v.Status == nil || v.Status.Deletes == nil || len(v.Status.Deletes.Waiting) == 0 {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("deletes: %s removes nothing for good: %s (henge status --deletes)", v.Name, strings.Join(v.Status.Deletes.Waiting, "; ")))
+	}
+	return lines
+}
+
+// Deletes writes, for a person, how far each node is with what is deleted.
+func (s Status) Deletes(w io.Writer) error {
+	rows := [][]string{{"NODE", "DELETED OR EXPIRING", "OLDEST DEAD FOR", "WIDE CONTEXTS", "REMOVED", "NARROWED", "HELD BACK BY"}}
+	for _, v := range s.Views {
+		if v.Status == nil || v.Status.Deletes == nil {
+			rows = append(rows, []string{v.Name, "-", "-", "-", "-", "-", "no answer: " + v.Error})
+			continue
+		}
+		d := v.Status.Deletes
+		oldest := "-"
+		if d.Oldest > 0 {
+			oldest = d.Oldest.Round(time.Second).String()
+		}
+		rows = append(rows, []string{
+			v.Name, fmt.Sprint(d.Keys), oldest, fmt.Sprint(d.Wide), fmt.Sprint(d.Reaped), fmt.Sprint(d.Narrowed), orDash(strings.Join(d.Waiting, "; ")),
+		})
+	}
+	return Table(w, rows)
 }
 
 // troubles are alarms, and members that did not answer for themselves.
