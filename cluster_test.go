@@ -49,6 +49,7 @@ func openCluster(t *testing.T, size int) *testCluster {
 func (c *testCluster) open(i int, o henge.Options) {
 	c.t.Helper()
 	o.Name, o.LocalGossip = fmt.Sprintf("n%d", i+1), true
+	o.ExchangeEvery, o.ReapEvery = time.Second, 200*time.Millisecond // what takes its time in a day need not in a test
 	node, err := henge.Open(c.t.Context(), filepath.Join(c.dir, o.Name), o)
 	if err != nil {
 		c.t.Fatal(err)

@@ -33,6 +33,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	c.collectMembers(out)
 	c.collectPhases(out)
 	c.collectGovernor(out)
+	c.collectStore(out)
 }
 
 // collectGovernor shows how the budget of background work stands.

@@ -179,6 +179,15 @@ func (n *Node) serveHTTP(l net.Listener) {
 	}
 }
 
+// Settings are the cluster's.
+func (n *Node) Settings() (Settings, error) { return n.keys.Settings() }
+
+// SetSettings changes the cluster's settings by decision of its voters, and returns them:
+// what change makes of them. change may run several times.
+func (n *Node) SetSettings(ctx context.Context, change func(Settings) (Settings, error)) (Settings, error) {
+	return n.keys.SetSettings(ctx, change)
+}
+
 // Ready waits until the node holds the cluster document and serves, ctx ends, or
 // the node cannot go on.
 func (n *Node) Ready(ctx context.Context) error {

@@ -1,6 +1,9 @@
 package henge
 
-import "github.com/hengedb/henge/replication/request"
+import (
+	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/ring"
+)
 
 // ReadOptions are the knobs of one read; zero fields are the bucket's or cluster's.
 type ReadOptions = request.ReadOptions
@@ -43,6 +46,9 @@ type Outcome = request.Outcome
 
 // Status is the cluster as one node sees it.
 type Status = request.Status
+
+// Settings hold for a whole cluster.
+type Settings = ring.Settings
 
 // Explanation is why a key is what it is.
 type Explanation = request.Explanation

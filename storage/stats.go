@@ -50,6 +50,7 @@ func (s *Store) Counters() Counters {
 // Stats is what Pebble tells about itself.
 type Stats struct {
 	DiskBytes      uint64 // all of the store's files
+	TableBytes     uint64 // of the tables in use
 	LogBytes       uint64 // of the write-ahead log
 	MemTableBytes  uint64
 	L0Files        int64
@@ -90,6 +91,7 @@ func (s *Store) stats() Stats {
 	m := s.db.Metrics()
 	return Stats{
 		DiskBytes:      m.DiskSpaceUsage(),
+		TableBytes:     uint64(max(m.Total().TablesSize, 0)), //nolint:gosec // not negative
 		LogBytes:       m.WAL.Size,
 		MemTableBytes:  m.MemTable.Size,
 		L0Files:        m.Levels[0].TablesCount,
