@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -102,7 +103,7 @@ func send(t *testing.T, method string, n *cluster.Node, bucket, key string, valu
 }
 
 // missing reads every record through a node and returns the keys that do not hold what
-// was imported.
+// was imported, each with what was answered.
 func missing(t *testing.T, n *cluster.Node, bucket string, records []record) []string {
 	t.Helper()
 	var mu sync.Mutex
@@ -112,10 +113,9 @@ func missing(t *testing.T, n *cluster.Node, bucket string, records []record) []s
 	for range 32 {
 		wg.Go(func() {
 			for r := range todo {
-				status, body, err := send(t, http.MethodGet, n, bucket, r.key, nil)
-				if err != nil || status != http.StatusOK || !bytes.Equal(body, r.line) {
+				if answer := amiss(t, n, bucket, r); answer != "" {
 					mu.Lock()
-					wrong = append(wrong, r.key)
+					wrong = append(wrong, r.key+": "+answer)
 					mu.Unlock()
 				}
 			}
@@ -127,4 +127,24 @@ func missing(t *testing.T, n *cluster.Node, bucket string, records []record) []s
 	close(todo)
 	wg.Wait()
 	return wrong
+}
+
+// amiss reads a record through a node and returns the answer that is not it; "" if it
+// is. Who gets no answer, or one that says that there is none in time, was told nothing
+// of the record, and asks again: a busy machine makes nodes silent.
+func amiss(t *testing.T, n *cluster.Node, bucket string, r record) string {
+	begun := time.Now()
+	pause := time.NewTicker(50 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		status, body, err := send(t, http.MethodGet, n, bucket, r.key, nil)
+		told := err == nil && status < http.StatusInternalServerError
+		if told && status == http.StatusOK && bytes.Equal(body, r.line) {
+			return ""
+		}
+		if told || time.Since(begun) > patience {
+			return fmt.Sprintf("%d %.300q %v", status, body, err)
+		}
+		<-pause.C
+	}
 }
