@@ -2,25 +2,23 @@ package henge_test
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/hengedb/henge"
 	"github.com/hengedb/henge/replication/rpc"
 )
 
-// metered is the real network, with what is read from it counted.
+// metered is a network with what is read from it counted.
 type metered struct {
-	rpc.TCP
+	rpc.Network
 	read *atomic.Int64
 }
 
 func (m metered) Dial(ctx context.Context, addr string) (net.Conn, error) {
-	conn, err := m.TCP.Dial(ctx, addr)
+	conn, err := m.Network.Dial(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +26,7 @@ func (m metered) Dial(ctx context.Context, addr string) (net.Conn, error) {
 }
 
 func (m metered) Listen(addr string) (net.Listener, error) {
-	l, err := m.TCP.Listen(addr)
+	l, err := m.Network.Listen(addr)
 	if err != nil {
 		return nil, err
 	}
@@ -62,39 +60,27 @@ func (c meteredConn) Read(b []byte) (int, error) {
 // A HEAD moves no value between nodes, whichever node is asked, while a GET does.
 func TestAHeadMovesNoValue(t *testing.T) {
 	var read atomic.Int64
-	dir := t.TempDir()
-	var nodes []*henge.Node
-	for i := range 3 {
-		o := henge.Options{
-			Name: fmt.Sprintf("n%d", i+1), RPC: "127.0.0.1:0", Gossip: "127.0.0.1:0", LocalGossip: true, Partitions: 32, Replicas: 1,
-			Seams: henge.Seams{Network: metered{read: &read}},
-		}
-		if i == 0 {
-			o.Init, o.Expect = true, 3
-		} else {
-			o.Join = []string{nodes[0].Addrs().Gossip}
-		}
-		nodes = append(nodes, open(t, filepath.Join(dir, o.Name), o))
+	metered := func(o *henge.Options) {
+		o.Partitions, o.Replicas = 32, 1
+		o.Seams.Network = metered{o.Seams.Network, &read}
 	}
-	for _, node := range nodes {
-		if err := node.Ready(t.Context()); err != nil {
+	inClusterOf(t, 3, metered, func(t *testing.T, c *testCluster) {
+		const size = 1 << 20
+		if _, err := c.nodes[0].Bucket("default").Put(t.Context(), "k", make([]byte, size), henge.WriteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-	}
-	const size = 1 << 20
-	if _, err := nodes[0].Bucket("default").Put(t.Context(), "k", make([]byte, size), henge.WriteOptions{Timeout: 20 * time.Second}); err != nil {
-		t.Fatal(err)
-	}
-	for _, head := range []bool{true, false} {
-		before := read.Load()
-		for _, node := range nodes {
-			value, err := node.Bucket("default").Get(t.Context(), "k", henge.ReadOptions{NoValue: head, Timeout: 20 * time.Second})
-			if err != nil || value.Siblings[0].Size != size {
-				t.Fatalf("%+v, %v", value, err)
+		for _, head := range []bool{true, false} {
+			synctest.Wait()
+			before := read.Load()
+			for _, node := range c.nodes {
+				value, err := node.Bucket("default").Get(t.Context(), "k", henge.ReadOptions{NoValue: head})
+				if err != nil || value.Siblings[0].Size != size {
+					t.Fatalf("%+v, %v", value, err)
+				}
+			}
+			if moved := read.Load() - before; moved < size == !head {
+				t.Errorf("NoValue %v: %d bytes went between nodes for a value of %d", head, moved, size)
 			}
 		}
-		if moved := read.Load() - before; moved < size == !head {
-			t.Errorf("NoValue %v: %d bytes went between nodes for a value of %d", head, moved, size)
-		}
-	}
+	})
 }
