@@ -138,7 +138,7 @@ func amiss(t *testing.T, n *cluster.Node, bucket string, r record) string {
 	defer pause.Stop()
 	for {
 		status, body, err := send(t, http.MethodGet, n, bucket, r.key, nil)
-		told := err == nil && status < http.StatusInternalServerError
+		told := err == nil && status != http.StatusServiceUnavailable && status != http.StatusGatewayTimeout
 		if told && status == http.StatusOK && bytes.Equal(body, r.line) {
 			return ""
 		}
