@@ -54,18 +54,19 @@ func Example_cluster() {
 	defer stop()
 
 	carts := nodes[0].Bucket("carts")
-	if _, err := carts.Put(ctx, "alice", []byte("two apples"), henge.WriteOptions{}); err != nil {
+	patient := henge.WriteOptions{Timeout: 20 * time.Second} // three nodes and more on one machine
+	if _, err := carts.Put(ctx, "alice", []byte("two apples"), patient); err != nil {
 		log.Fatal(err)
 	}
 	if err := nodes[2].Close(); err != nil {
 		log.Fatal(err)
 	}
-	receipt, err := carts.Put(ctx, "alice", []byte("two apples, a pear"), henge.WriteOptions{})
+	receipt, err := carts.Put(ctx, "alice", []byte("two apples, a pear"), patient)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Printf("%d of %d replicas hold it\n", receipt.Acks, receipt.Replicas)
-	value, err := nodes[1].Bucket("carts").Get(ctx, "alice", henge.ReadOptions{})
+	value, err := nodes[1].Bucket("carts").Get(ctx, "alice", henge.ReadOptions{Timeout: patient.Timeout})
 	if err != nil {
 		log.Fatal(err)
 	}

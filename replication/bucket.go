@@ -109,13 +109,35 @@ func (c *Coordinator) matchNothing(ctx context.Context, w *write) error {
 	return fmt.Errorf("%w: bucket %q is of a document that is not here yet", request.ErrNotReady, w.key.bucket)
 }
 
-// makeBucket waits until the document held lists the bucket: for its one proposal,
-// starting it if need be, and no longer than the request has. The proposal outlives a
-// caller that gives up: the next one finds it done.
+// makeBucket waits until the document held lists the bucket, no longer than the request
+// has. One that has longer than a proposal is not refused before its time.
 func (c *Coordinator) makeBucket(ctx context.Context, name string, timeout time.Duration) error {
 	ctx, cancel := c.within(ctx, timeout)
 	defer cancel()
+	for {
+		var err error
+		m := c.making(name)
+		select {
+		case <-m.done:
+			err = m.err
+		case <-ctx.Done():
+			err = c.ended(ctx)
+		}
+		switch {
+		case err == nil:
+			return nil
+		case timeout > proposeTimeout && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		default:
+			return fmt.Errorf("%w: bucket %q cannot be made now: %w", request.ErrNotReady, name, err)
+		}
+	}
+}
+
+// making is the one proposal of a bucket that is under way; it begins one if need be.
+// It outlives a caller that gives up: the next one finds it done.
+func (c *Coordinator) making(name string) *making {
 	c.buckets.mu.Lock()
+	defer c.buckets.mu.Unlock()
 	if c.buckets.under == nil {
 		c.buckets.under = make(map[string]*making)
 	}
@@ -125,18 +147,7 @@ func (c *Coordinator) makeBucket(ctx context.Context, name string, timeout time.
 		c.buckets.under[name] = m
 		c.tasks.Go(func() { c.proposeBucket(name, m) })
 	}
-	c.buckets.mu.Unlock()
-	var err error
-	select {
-	case <-m.done:
-		err = m.err
-	case <-ctx.Done():
-		err = c.ended(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: bucket %q cannot be made now: %w", request.ErrNotReady, name, err)
-	}
-	return nil
+	return m
 }
 
 // proposeBucket has the voters decide a document that lists the bucket.
@@ -155,6 +166,6 @@ func (c *Coordinator) proposeBucket(name string, m *making) {
 	close(m.done)
 }
 
-// proposeTimeout is how long a first use waits for the voters: as long as a
-// request does.
+// proposeTimeout is how long one proposal of a first use waits for the voters: as long
+// as a request does that does not say.
 const proposeTimeout = request.DefaultTimeout

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/ring"
@@ -64,6 +65,25 @@ func TestAnEditWithoutAMajoritySaysSo(t *testing.T) {
 		}
 		if _, err := n.Bucket("carts"); !errors.Is(err, request.ErrNoBucket) {
 			t.Errorf("the bucket: %v", err)
+		}
+	})
+}
+
+// Who gave a request longer than is usual is not told earlier that the voters cannot be
+// reached: they may be back in its time.
+func TestAFirstUseWaitsForTheVotersAsLongAsItsRequest(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		n := c.nodes[0]
+		c.set(t, func(s *ring.Settings) { s.AutoBuckets = true }, c.nodes...)
+		c.cut(n, c.nodes[1:]...)
+		time.AfterFunc(5*time.Second, func() { c.mend(n, c.nodes[1:]...) })
+		begun := time.Now()
+		_, err := n.Put(t.Context(), "carts", "k", nil, request.WriteOptions{})
+		if took := time.Since(begun); !errors.Is(err, request.ErrNotReady) || took != request.DefaultTimeout {
+			t.Errorf("a usual request, after %v: %v", took, err)
+		}
+		if _, err := n.Put(t.Context(), "carts", "k", nil, request.WriteOptions{Timeout: 20 * time.Second}); err != nil {
+			t.Errorf("a patient one, after %v: %v", time.Since(begun), err)
 		}
 	})
 }
