@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -50,45 +47,6 @@ func TestBothBucketsHaveOneMethodSet(t *testing.T) {
 	}
 }
 
-// openNode opens a node in memory.
-func openNode(t *testing.T) *henge.Node {
-	t.Helper()
-	node, err := henge.Open(t.Context(), "node", henge.Options{Partitions: 8, Seams: henge.Seams{FS: vfs.NewMem()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := node.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := node.Ready(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return node
-}
-
-// dial makes a client of what h serves.
-func dial(t *testing.T, h ...http.Handler) *client.Client {
-	t.Helper()
-	o := client.Options{Pinned: true}
-	for _, h := range h {
-		server := httptest.NewServer(h)
-		t.Cleanup(server.Close)
-		o.URLs = append(o.URLs, server.URL)
-	}
-	c, err := client.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
-}
-
 // TestBothBuckets runs one table over an embedded node's bucket and over the
 // client's, each against a node of its own.
 func TestBothBuckets(t *testing.T) {
@@ -110,8 +68,8 @@ func TestBothBuckets(t *testing.T) {
 		"a bucket's name is checked when it is asked": badBuckets,
 	} {
 		t.Run(behaviour, func(t *testing.T) {
-			t.Run("embedded", func(t *testing.T) { check(t, openNode(t).Bucket("b")) })
-			t.Run("over HTTP", func(t *testing.T) { check(t, dial(t, openNode(t).Handler()).Bucket("b")) })
+			t.Run("embedded", inBubble(func(t *testing.T) { check(t, openNode(t).Bucket("b")) }))
+			t.Run("over HTTP", inBubble(func(t *testing.T) { check(t, dialInBubble(t, openNode(t).Handler()).Bucket("b")) }))
 		})
 	}
 }

@@ -57,7 +57,7 @@ func errOverHTTP(b bucket, err error) error {
 }
 
 func badBuckets(t *testing.T, _ bucket) {
-	embedded, remote := openNode(t), dial(t, openNode(t).Handler())
+	embedded, remote := openNode(t), dialInBubble(t, openNode(t).Handler())
 	for _, name := range []string{"", "B", ".b", "..", "a/b", strings.Repeat("b", 65)} {
 		for _, b := range []bucket{embedded.Bucket(name), remote.Bucket(name)} {
 			if _, err := b.Get(t.Context(), "k", henge.ReadOptions{}); !errors.Is(err, henge.ErrBadBucket) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hengedb/henge"
@@ -77,9 +78,9 @@ func TestRetriesGoByOutcomeUnderOneOperation(t *testing.T) {
 			[]error{lostQuorum(request.Unknown), request.ErrSiblingLimit}, 2, request.ErrSiblingLimit, request.Unknown,
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(name, inBubble(func(t *testing.T) {
 			s := &script{errs: tc.errs}
-			_, err := dial(t, s).Bucket("b").Put(t.Context(), "k", []byte("v"), henge.WriteOptions{})
+			_, err := dialInBubble(t, s).Bucket("b").Put(t.Context(), "k", []byte("v"), henge.WriteOptions{})
 			if !errors.Is(err, tc.is) || henge.OutcomeOf(err) != tc.outcome {
 				t.Errorf("%v, outcome %s; want %v, %s", err, henge.OutcomeOf(err), tc.is, tc.outcome)
 			}
@@ -88,7 +89,7 @@ func TestRetriesGoByOutcomeUnderOneOperation(t *testing.T) {
 			if ids := slices.Compact(slices.Clone(s.ops)); s.asked != tc.asked || len(ids) != 1 || ids[0] == "" {
 				t.Errorf("%d requests with the operations %q; want %d of one operation", s.asked, s.ops, tc.asked)
 			}
-		})
+		}))
 	}
 }
 
@@ -132,24 +133,21 @@ func TestADeadNodeIsPassedOver(t *testing.T) {
 
 // A node that is silent is not waited for to the end: another is asked besides.
 func TestASilentNodeIsNotWaitedFor(t *testing.T) {
-	release := make(chan struct{})
-	silent := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-release:
-		case <-r.Context().Done():
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		silent := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release })
+		b := dialInBubble(t, silent, openNode(t).Handler()).Bucket("b")
+		for i := range 4 {
+			started := time.Now()
+			if _, err := b.Put(t.Context(), fmt.Sprint(i), []byte("v"), henge.WriteOptions{Timeout: 6 * time.Second}); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(started); took > 3*time.Second+time.Millisecond {
+				t.Errorf("waited %v of 6 s, want half of it at most", took)
+			}
 		}
 	})
-	b := dial(t, silent, openNode(t).Handler()).Bucket("b")
-	defer close(release)
-	for i := range 4 {
-		started := time.Now()
-		if _, err := b.Put(t.Context(), fmt.Sprint(i), []byte("v"), henge.WriteOptions{Timeout: 6 * time.Second}); err != nil {
-			t.Fatal(err)
-		}
-		if took := time.Since(started); took > 5*time.Second {
-			t.Errorf("waited %v", took)
-		}
-	}
 }
 
 // A call that its caller ends tells why, and that the write may have come through.
