@@ -27,7 +27,7 @@ type world struct {
 	deciding  sync.Mutex
 	stuck     bool // nothing is decided
 	seen      map[ring.Phase]int
-	mu        sync.Mutex
+	mu        sync.Mutex // guards what follows: nodes look at it while a test goes on
 	doc       *ring.Document
 	away      map[ring.NodeID]bool
 	damage    func(answer []byte) []byte // what the line makes of answers
@@ -46,10 +46,23 @@ type node struct {
 	held        atomic.Bool
 }
 
-func (n *node) Document() *ring.Document { n.w.mu.Lock(); defer n.w.mu.Unlock(); return n.w.doc }
+// set changes how the world is.
+func (w *world) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
+func (w *world) document() *ring.Document { w.mu.Lock(); defer w.mu.Unlock(); return w.doc }
+
+func (n *node) Document() *ring.Document { return n.w.document() }
 
 // Settled is what the test says.
-func (n *node) Settled(context.Context) error { return n.w.unsettled }
+func (n *node) Settled(context.Context) error {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	return n.w.unsettled
+}
 
 func (n *node) Up(id ring.NodeID) bool { n.w.mu.Lock(); defer n.w.mu.Unlock(); return !n.w.away[id] }
 
@@ -161,9 +174,7 @@ func (n *node) open() {
 func (n *node) start() {
 	tr := New(Options{Store: n.store, Cluster: n, Budget: n, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler)})
 	n.w.t.Cleanup(tr.Close)
-	n.w.mu.Lock()
-	defer n.w.mu.Unlock()
-	n.tr = tr
+	n.w.set(func() { n.tr = tr })
 }
 
 func (w *world) ids(at ...int) []ring.NodeID {
@@ -177,7 +188,7 @@ func (w *world) ids(at ...int) []ring.NodeID {
 // relayout changes every entry, and tells everybody.
 func (w *world) relayout(change func(*ring.Entry)) {
 	w.t.Helper()
-	next := w.doc.Clone()
+	next := w.document().Clone()
 	next.Version++
 	for i := range next.Layout {
 		change(&next.Layout[i])
@@ -198,9 +209,7 @@ func (w *world) adopt(next *ring.Document) {
 			w.t.Error(err)
 		}
 	}
-	w.mu.Lock()
-	w.doc = next
-	w.mu.Unlock()
+	w.set(func() { w.doc = next })
 	for _, n := range w.nodes {
 		n.tr.Kick()
 	}
@@ -221,7 +230,7 @@ func testKey(i int) storage.Key { return storage.Key{Bucket: "default", Key: fmt
 // put stores values first to first+n at nodes.
 func (w *world) put(first, n int, at ...int) {
 	w.t.Helper()
-	bucket, _ := w.doc.Bucket("default")
+	bucket, _ := w.document().Bucket("default")
 	for i := first; i < first+n; i++ {
 		var none *causal.Object
 		o := none.Put(causal.Write{

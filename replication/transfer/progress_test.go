@@ -43,7 +43,7 @@ func TestAGlanceTellsHowFarANodeIs(t *testing.T) {
 			return r
 		}
 		w.put(0, 200, 0, 1, 2)
-		w.away[w.nodes[2].id], w.away[w.nodes[1].id] = true, true
+		w.set(func() { w.away[w.nodes[2].id], w.away[w.nodes[1].id] = true, true })
 		w.copying()
 		time.Sleep(2 * time.Second)
 		r := glance(3)
@@ -53,21 +53,37 @@ func TestAGlanceTellsHowFarANodeIs(t *testing.T) {
 		if r := glance(0); r.Sent < 200*100 || r.Begun != 0 {
 			t.Errorf("the source: %+v", r)
 		}
-		w.mu.Lock()
-		clear(w.away)
-		w.mu.Unlock()
+		w.set(func() { clear(w.away) })
 		w.dropping()
 		time.Sleep(10 * time.Second)
 		if r := glance(3); r.Begun != 0 || r.Taken != 8 || r.Expected != 0 || r.RateIn != 0 {
 			t.Errorf("the newcomer, once it serves: %+v", r)
 		}
 		w.relayout(func(e *ring.Entry) { e.Former, e.Phase = nil, ring.PhaseSteady })
-		w.mu.Lock()
-		w.doc = w.doc.Clone()
-		w.doc.Change = nil // who asks may not know that it is over
-		w.mu.Unlock()
+		w.set(func() {
+			w.doc = w.doc.Clone()
+			w.doc.Change = nil // who asks may not know that it is over
+		})
 		if r := glance(2); r.Handed != 8 || r.Leftovers != 0 {
 			t.Errorf("the former owner: %+v", r)
+		}
+	})
+}
+
+// A node that is asked of a person is not waited for.
+func TestAGlanceWaitsForNothing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		n := w.nodes[0]
+		w.set(func() { w.unsettled = errors.New("not yet") })
+		synctest.Wait() // what the driver asked for at the begin is answered
+		before := n.store.Counters().BarrierSyncs
+		if _, err := n.tr.Glance(t.Context()); err != nil || n.store.Counters().BarrierSyncs != before {
+			t.Errorf("%v, %d syncs", err, n.store.Counters().BarrierSyncs-before)
+		}
+		w.set(func() { w.away[w.nodes[3].id] = true })
+		got := n.tr.Glances(t.Context(), w.ids(0, 1, 3))
+		if len(got) != 2 || got[w.nodes[1].id].Node != w.nodes[1].id {
+			t.Errorf("asked three, of whom one is away: %+v", got)
 		}
 	})
 }

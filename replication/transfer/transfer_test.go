@@ -22,7 +22,7 @@ func TestANewcomerCopiesWhatAnyOldReplicaHas(t *testing.T) {
 			t.Errorf("the newcomer holds %d objects, want 5,100", got)
 		}
 		r := w.nodes[3].report()
-		if len(r.Copied) != 8 || len(r.Waiting) != 0 || len(r.Copied[0].Sources) != 3 || r.Copied[0].Changed != w.doc.Version {
+		if len(r.Copied) != 8 || len(r.Waiting) != 0 || len(r.Copied[0].Sources) != 3 || r.Copied[0].Changed != w.document().Version {
 			t.Errorf("report %+v, want all 8 compared with 3", r)
 		}
 		if s := w.nodes[3].tr.Stats(); s.Copied != 8 || s.Failed != 0 {
@@ -35,15 +35,13 @@ func TestAReplicaThatComesUpLaterIsComparedToo(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.put(0, 100, 0, 1, 2)
 		w.put(100, 10, 2)
-		w.away[w.nodes[2].id] = true
+		w.set(func() { w.away[w.nodes[2].id] = true })
 		w.copying()
 		time.Sleep(5 * time.Second)
 		if r := w.nodes[3].report(); len(r.Copied[0].Sources) != 2 {
 			t.Fatalf("compared with %d while one is away, want 2", len(r.Copied[0].Sources))
 		}
-		w.mu.Lock()
-		w.away[w.nodes[2].id] = false
-		w.mu.Unlock()
+		w.set(func() { w.away[w.nodes[2].id] = false })
 		time.Sleep(5 * time.Second)
 		if got := w.nodes[3].count(); got != 110 {
 			t.Errorf("the newcomer holds %d objects, want 110", got)
@@ -55,14 +53,16 @@ func TestADamagedPieceIsAskedForAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.put(0, 300, 0, 1, 2)
 		n := 0
-		w.damage = func(b []byte) []byte {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if n++; n%3 == 0 {
-				b[len(b)/2] ^= 1
+		w.set(func() {
+			w.damage = func(b []byte) []byte {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				if n++; n%3 == 0 {
+					b[len(b)/2] ^= 1
+				}
+				return b
 			}
-			return b
-		}
+		})
 		w.copying()
 		time.Sleep(20 * time.Second)
 		s := w.nodes[3].tr.Stats()
@@ -81,7 +81,7 @@ func TestACopyGoesOnWhereTheLastStartSavedIt(t *testing.T) {
 		n.tr.Close()
 		n.fs = n.fs.CrashClone(vfs.CrashCloneCfg{})
 		n.open()
-		if err := n.store.Install(w.doc); err != nil {
+		if err := n.store.Install(w.document()); err != nil {
 			t.Fatal(err)
 		}
 		n.start()
@@ -99,16 +99,14 @@ func TestAFormerOwnerDropsOnlyWhatEachOwnerHolds(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.put(0, 500, 0, 1, 2)
 		w.put(500, 50, 2)
-		w.refuse = true
+		w.set(func() { w.refuse = true })
 		w.dropping()
 		time.Sleep(5 * time.Second)
 		former := w.nodes[2]
 		if got := former.count(); got < 50 || len(former.report().Dropped) == 8 {
 			t.Fatalf("%d objects are left at the former owner that nobody else has", got)
 		}
-		w.mu.Lock()
-		w.refuse = false
-		w.mu.Unlock()
+		w.set(func() { w.refuse = false })
 		time.Sleep(5 * time.Second)
 		r := former.report()
 		if former.count() != 0 || len(r.Dropped) != 8 || r.Leftovers != 0 {
@@ -132,7 +130,7 @@ func TestAChangeGoesThroughAllPhasesByItself(t *testing.T) {
 		w.deciding.Unlock()
 		time.Sleep(time.Minute)
 		if w.nodes[0].Document().Change != nil {
-			t.Fatalf("the change is not over after a minute: %+v", w.doc.Layout[0])
+			t.Fatalf("the change is not over after a minute: %+v", w.document().Layout[0])
 		}
 		for _, phase := range []ring.Phase{ring.PhaseCopy, ring.PhaseSwitch, ring.PhaseDrop} {
 			if w.seen[phase] == 0 {
@@ -228,8 +226,9 @@ func FuzzDecode(f *testing.F) {
 // A node that holds a document by which its store does not go yet has not said so.
 func TestAReportWaitsForTheStore(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.unsettled = errors.New("not yet")
-		if r, err := w.nodes[0].tr.Report(t.Context()); !errors.Is(err, w.unsettled) {
+		unsettled := errors.New("not yet")
+		w.set(func() { w.unsettled = unsettled })
+		if r, err := w.nodes[0].tr.Report(t.Context()); !errors.Is(err, unsettled) {
 			t.Errorf("%+v, %v", r, err)
 		}
 	})
