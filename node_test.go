@@ -3,6 +3,7 @@ package henge_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hengedb/henge"
+	"github.com/hengedb/henge/jepsen/cluster"
 )
 
 func open(t *testing.T, dir string, o henge.Options) *henge.Node {
@@ -77,14 +79,11 @@ func TestAnOpenThatFailsReleasesEverything(t *testing.T) {
 	}
 	defer func() { _ = taken.Close() }()
 	busy := taken.Addr().String()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := cluster.FreePorts(t.Context(), 1) // not one that systems give to any connection
 	if err != nil {
 		t.Fatal(err)
 	}
-	spare := free.Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	spare := fmt.Sprintf("127.0.0.1:%d", port)
 	dir := t.TempDir()
 	for name, o := range map[string]henge.Options{
 		"HTTP":   {HTTP: busy},

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/hengedb/henge"
 	"github.com/hengedb/henge/cmd/henge/internal/exit"
 )
@@ -30,7 +32,7 @@ type result struct {
 // node opens a cluster of one behind a test server.
 func node(t *testing.T) shell {
 	t.Helper()
-	n, err := henge.Open(t.Context(), t.TempDir(), henge.Options{})
+	n, err := henge.Open(t.Context(), "node", henge.Options{Seams: henge.Seams{FS: vfs.NewMem()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,9 +17,10 @@ const (
 )
 
 // The range that ports are drawn from lies below the one that kernels give to
-// outgoing connections, so that none of these takes a port of a node that is down.
+// outgoing connections, so that none of these takes a port of a node that is down, and
+// above the one that the tests of "henge dev" draw from.
 const (
-	lowestPort  = 10_000
+	lowestPort  = 15_000
 	highestPort = 32_000
 )
 

@@ -98,8 +98,9 @@ func freePorts(t *testing.T, nodes int) int {
 	t.Helper()
 	for range 100 {
 		// Below what systems give to whoever asks for any port: of those, one that is free
-		// now may be anybody's connection a moment later.
-		o := Options{Nodes: nodes, BasePort: 10_000 + rand.IntN(20_000), Dir: "d", Executable: "e"} //nolint:gosec // no secret
+		// now may be anybody's connection a moment later. And below what package cluster
+		// draws from: its tests run beside these, and have nodes that are down for a while.
+		o := Options{Nodes: nodes, BasePort: 10_000 + rand.IntN(4_900), Dir: "d", Executable: "e"} //nolint:gosec // no secret
 		if o.Validate() == nil && checkPorts(t.Context(), plan(o)) == nil {
 			return o.BasePort
 		}
