@@ -28,7 +28,7 @@ type cluster struct {
 	t     *testing.T
 	net   *memnet.Network
 	nodes []*testNode
-	peers []ring.Peer
+	peers atomic.Pointer[[]ring.Peer] // nodes look at them while a test goes on
 }
 
 // testNode is one of them.
@@ -37,13 +37,13 @@ type testNode struct {
 	host  string
 	store *storage.Store
 	agent *agree.Agent
-	alone bool          // it pulls no documents
+	alone atomic.Bool   // it pulls no documents
 	skew  atomic.Int64  // nanoseconds that its clock is ahead
 	free  atomic.Uint64 // bytes on its disk, of which it refuses puts below diskMark
 }
 
 // Peers, Subscribe, Announce and Close make a cluster a Membership that never changes.
-func (c *cluster) Peers() []ring.Peer { return c.peers }
+func (c *cluster) Peers() []ring.Peer { return *c.peers.Load() }
 func (c *cluster) Subscribe(func())   {}
 func (c *cluster) Announce(ring.Peer) {}
 func (c *cluster) Close() error       { return nil }
@@ -70,6 +70,7 @@ func inClusterOver(t *testing.T, size int, disk func(i int) vfs.FS, f func(t *te
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{t: t, net: memnet.New()}
+		var peers []ring.Peer
 		first := ring.FirstOptions{Cluster: strings.Repeat("a", 32), Secret: make([]byte, 32), Partitions: 8, Replicas: 3}
 		for i := range size {
 			n := &testNode{host: fmt.Sprintf("n%d", i)}
@@ -80,9 +81,10 @@ func inClusterOver(t *testing.T, size int, disk func(i int) vfs.FS, f func(t *te
 				t.Fatal(err)
 			}
 			c.nodes = append(c.nodes, n)
-			c.peers = append(c.peers, ring.Peer{ID: n.store.NodeID(), Name: n.host, RPC: n.host + ":1", Nonce: 1})
+			peers = append(peers, ring.Peer{ID: n.store.NodeID(), Name: n.host, RPC: n.host + ":1", Nonce: 1})
 			first.Members = append(first.Members, ring.Member{ID: n.store.NodeID(), Name: n.host, Weight: 100, RPC: n.host + ":1"})
 		}
+		c.peers.Store(&peers)
 		doc, err := ring.First(first)
 		if err != nil {
 			t.Fatal(err)
@@ -158,7 +160,7 @@ func (c *cluster) start(n *testNode) {
 type agreePeers struct{ n *testNode }
 
 func (p agreePeers) Send(ctx context.Context, to ring.NodeID, body []byte) ([]byte, error) {
-	if p.n.alone {
+	if p.n.alone.Load() {
 		return nil, request.ErrClosed
 	}
 	return p.n.rpc.Call(ctx, p.n.health.Target(to), rpc.Call{Method: MethodAgree, Class: rpc.Bulk, Body: body})

@@ -160,7 +160,7 @@ func TestAPutIntoADroppedBucketIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		late.alone = true
+		late.alone.Store(true)
 		for _, n := range c.nodes[:2] {
 			if err := n.agent.Adopt(ctx, next.Raw()); err != nil {
 				t.Fatal(err)
@@ -170,7 +170,7 @@ func TestAPutIntoADroppedBucketIsRefused(t *testing.T) {
 		if _, err := late.Put(ctx, "carts", "0", []byte("late"), request.WriteOptions{W: 2}); err == nil || request.OutcomeOf(err) == request.Done {
 			t.Errorf("by the old document: %v", err)
 		}
-		late.alone = false
+		late.alone.Store(false)
 		_, err = late.Put(ctx, "carts", "0", []byte("late"), request.WriteOptions{W: 2})
 		if !errors.Is(err, request.ErrNoBucket) || request.OutcomeOf(err) != request.Unknown {
 			t.Errorf("where the new one is learned of on the way: %v, outcome %s; want that there is no bucket, and that it may have been written", err, request.OutcomeOf(err))

@@ -60,7 +60,7 @@ func TestWhatASlowPrimaryMissedIsShippedFirst(t *testing.T) {
 		if err != nil || p[1].agent.Adopt(t.Context(), next.Raw()) != nil {
 			t.Fatalf("a primary cannot be made to refuse: %v", err)
 		}
-		p[0].alone = true
+		p[0].alone.Store(true)
 		p[0].mustPut(t, key, "v", request.WriteOptions{})
 		synctest.Wait()
 		if d := p[0].Status(t.Context()).Dirty; d.Segments != 1 || p[1].holds(t, key) != "" {

@@ -97,7 +97,7 @@ func TestASlowPrimaryIsDirtyAndAnAbsentOneIsOwed(t *testing.T) {
 		if next, err := next.Seal(); err != nil || p[1].agent.Adopt(t.Context(), next.Raw()) != nil {
 			t.Fatalf("it cannot be made to refuse: %v", err)
 		}
-		p[0].alone = true
+		p[0].alone.Store(true)
 		p[0].mustPut(t, key, "refused", request.WriteOptions{})
 		synctest.Wait()
 		if h := p[0].hint(t, key); h != nil || p[0].Counters().Dirty.Load() != 1 {

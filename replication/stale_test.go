@@ -98,7 +98,7 @@ func TestAReplicaThatOnlySaysItKnowsMoreCostsNoQuorum(t *testing.T) {
 		key, p, _ := c.key(0)
 		p[0].mustPut(t, key, "v", request.WriteOptions{W: request.All})
 		c.relayout(t, key, p, p[1])
-		p[0].alone = true
+		p[0].alone.Store(true)
 		p[0].mustPut(t, key, "w", request.WriteOptions{})
 		p[0].mustGet(t, key, "w", request.ReadOptions{})
 		_, err := p[0].Put(t.Context(), "default", key, nil, request.WriteOptions{W: request.All})
