@@ -197,16 +197,16 @@ func (k *call) take(a answer) (r *reply, final bool, err error) {
 }
 
 // lost enters an attempt without an answer. What ended because the call did is not
-// the node's failure.
+// the node's failure; what it sent may have been written all the same.
 func (k *call) lost(t *try) {
+	if k.o.write && !neverSent(t.err) {
+		k.unknown = true
+	}
 	if k.ctx.Err() != nil {
 		return
 	}
 	k.c.failed.Store(true)
 	t.node.fail(t.began, k.c.now(), k.c.jitter)
-	if k.o.write && !neverSent(t.err) {
-		k.unknown = true
-	}
 }
 
 // heed is what a node's refusal says about the node.
