@@ -58,7 +58,8 @@ func dialInBubble(t *testing.T, h ...http.Handler) *client.Client {
 	t.Helper()
 	hosts := make(map[string]pipes)
 	o := client.Options{Pinned: true, HTTP: &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return hosts[addr].dial(ctx) },
+		DialContext:           func(ctx context.Context, _, addr string) (net.Conn, error) { return hosts[addr].dial(ctx) },
+		ExpectContinueTimeout: time.Second, // what is too large is not sent, as with the client's own transport
 	}}}
 	for i, h := range h {
 		host, l := fmt.Sprintf("n%d", i), newPipes()

@@ -23,9 +23,9 @@ func TestWhatIsMovedAndReadIsPaidFor(t *testing.T) {
 		if want := in * 5 / 4; sources < want*9/10 || sources > want*11/10 {
 			t.Errorf("the sources paid for %d bytes, want about %d", sources, want)
 		}
-		w.dropping()
 		former := w.nodes[2]
-		before := former.paid.Load()
+		before := former.paid.Load() // before it hears that it is to drop: it begins at once
+		w.dropping()
 		time.Sleep(10 * time.Second)
 		if paid := former.paid.Load() - before; paid < in/8*9/10 || former.count() != 0 {
 			t.Errorf("the former owner paid for %d bytes, want at least %d, and has %d objects left", paid, in/8, former.count())
