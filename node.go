@@ -120,16 +120,11 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", dir, err)
 	}
-	if err := n.listen(); err != nil {
-		return err
-	}
-	if doc := n.agent.Document(); doc != nil {
-		n.adopted(doc)
-	}
-	return nil
+	return n.listen()
 }
 
-// listen opens the listeners and joins what they belong to.
+// listen opens the listeners and joins what they belong to. It serves last: before the
+// document is installed a store takes nothing.
 func (n *Node) listen() error {
 	httpListener, err := n.listenOn("HTTP", n.o.HTTP)
 	if err != nil {
@@ -161,6 +156,9 @@ func (n *Node) listen() error {
 		return errors.Join(err, closeListener(httpListener), closeListener(rpcListener))
 	}
 	n.rpc.Handle(replication.MethodAgree, rpc.Spawn, n.serveAgree)
+	if doc := n.agent.Document(); doc != nil {
+		n.adopted(doc)
+	}
 	if rpcListener != nil {
 		n.rpc.Serve(rpcListener)
 	}

@@ -261,6 +261,7 @@ func refusal(err error) error {
 		{storage.ErrCorrupt, request.ErrCorrupt},
 		{storage.ErrFailed, request.ErrStoreFailed},
 		{storage.ErrClosed, request.ErrClosed},
+		{storage.ErrNoDocument, request.ErrNotReady}, // the first one is held, and is installed next
 		{context.DeadlineExceeded, request.ErrTimeout},
 	} {
 		if errors.Is(err, row.from) {

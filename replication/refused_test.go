@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/storage"
 )
 
 // A request that is refused for what it asks makes no bucket; one that is not, does.
@@ -51,4 +54,22 @@ func TestARefusedRequestMakesNoBucket(t *testing.T) {
 			t.Error("a put made no bucket")
 		}
 	})
+}
+
+// The first document is held a moment before the store goes by it: who asks then is told
+// to ask again, and knows that nothing was written.
+func TestAStoreWithoutADocumentIsNotReady(t *testing.T) {
+	store, err := storage.Open("store", storage.Options{FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	_, err = store.Write(t.Context(), storage.Key{Bucket: "default", Key: "k"}, storage.KindPut, func(*storage.Tx) error { return nil })
+	if err = refusal(err); !errors.Is(err, request.ErrNotReady) || request.OutcomeOf(err) != request.None {
+		t.Errorf("%v, outcome %s", err, request.OutcomeOf(err))
+	}
 }
