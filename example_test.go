@@ -31,7 +31,7 @@ func Example() {
 	}
 
 	carts := node.Bucket("carts")
-	if _, err := carts.Put(ctx, "alice", []byte("two apples"), henge.WriteOptions{}); err != nil {
+	if _, err := carts.Put(ctx, "alice", []byte("two apples"), henge.WriteOptions{Timeout: 20 * time.Second}); err != nil {
 		log.Fatal(err)
 	}
 	value, err := carts.Get(ctx, "alice", henge.ReadOptions{})
@@ -96,7 +96,7 @@ func ExampleBucket_Update() {
 	}
 	carts := node.Bucket("carts")
 
-	first, err := carts.Put(ctx, "bob", []byte("milk"), henge.WriteOptions{})
+	first, err := carts.Put(ctx, "bob", []byte("milk"), henge.WriteOptions{Timeout: 20 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

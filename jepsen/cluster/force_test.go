@@ -101,9 +101,11 @@ func force(t *testing.T, c *cluster.Cluster, survivors []*cluster.Node) {
 			t.Fatalf("force, answered with %q: %v\n%s", answer, err, out)
 		}
 	}
-	if out := henge(t, c, "status"); !strings.Contains(out, "forced on ") {
-		t.Errorf("status does not tell of the force:\n%s", out)
-	}
+	// The command may have reached the other survivor: the first one hears of it soon.
+	cluster.Eventually(t, patience, "status tells of the force", func() (bool, string) {
+		out := henge(t, c, "status")
+		return strings.Contains(out, "forced on "), out
+	})
 	var logs []byte
 	for _, n := range survivors {
 		log, err := os.ReadFile(n.Log)
