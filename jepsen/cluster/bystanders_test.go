@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -71,7 +72,9 @@ func (b *bystanders) ask(t *testing.T, n *cluster.Node, method, key string, want
 	}
 	// A server that closes an idle connection may meet a request on its way: that one was
 	// not taken, and HTTP/1.1 has no other word for it (RFC 9112, section 9.5).
-	closing := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)
+	// Package net/http has a word of its own for the last case, which it does not export.
+	closing := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) ||
+		err != nil && strings.Contains(err.Error(), "server closed idle connection")
 	if b.leaves && (status == http.StatusServiceUnavailable || closing) {
 		return
 	}
