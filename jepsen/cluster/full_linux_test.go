@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hengedb/henge/jepsen/cluster"
 )
@@ -30,14 +31,11 @@ func TestAFullDiskRefusesWritesAndLosesNothing(t *testing.T) {
 	data := mountDisk(t, filepath.Join(dir, "n1", "data"))
 	c := cluster.Run(t, cluster.Options{Binary: path, Nodes: 1, Dir: dir})
 	n := c.Nodes()[0]
-	acked := fill(t, n)
+	acked := fill(t, n, data)
 	if len(acked) < 10 {
 		t.Errorf("only %d blocks of a disk of %d MiB were taken", len(acked), diskSize>>20)
 	}
 	readBlocks(t, n, acked)
-	if status, body, err := send(t, http.MethodPut, n, bucket, "small", []byte("x")); err != nil || status < 500 {
-		t.Errorf("a put on a full disk: %d %s %v, want a refusal", status, body, err)
-	}
 	if err := syscall.Mount("tmpfs", data, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%d", 4*diskSize)); err != nil {
 		t.Fatal(err)
 	}
@@ -80,12 +78,18 @@ func blockOf(i int) []byte {
 }
 
 // fill puts blocks until several in a row are refused, and returns those that were
-// acknowledged.
-func fill(t *testing.T, n *cluster.Node) []int {
+// acknowledged. A refusal says that the disk is full; a moment later a compaction may have
+// made room. Near the end each block waits for the next look at the disk: on one as small
+// as this the marks lie closer together than what waits for a flush, and a burst on a busy
+// machine would jump over both.
+func fill(t *testing.T, n *cluster.Node, data string) []int {
 	t.Helper()
 	var acked []int
 	refused := 0
 	for i := 0; refused < 3; i++ {
+		if room(t, data) < diskSize/3 {
+			<-time.After(lookEvery)
+		}
 		status, body, err := send(t, http.MethodPut, n, bucket, fmt.Sprint(i), blockOf(i))
 		switch {
 		case i > 2*diskSize/block:
@@ -93,13 +97,28 @@ func fill(t *testing.T, n *cluster.Node) []int {
 		case err == nil && status == http.StatusNoContent:
 			acked = append(acked, i)
 			refused = 0
-		default:
+		case err == nil && status == http.StatusInsufficientStorage:
 			if refused++; refused == 1 {
-				t.Logf("after %d blocks: %d %s %v", len(acked), status, body, err)
+				t.Logf("after %d blocks: %s", len(acked), body)
 			}
+		case err != nil || status != http.StatusGatewayTimeout: // a busy machine's disk stalls
+			t.Fatalf("a put on a disk that fills, after %d blocks: %d %s %v", len(acked), status, body, err)
 		}
 	}
 	return acked
+}
+
+// lookEvery is a little more than a second, as often as a store looks at its disk.
+const lookEvery = 1200 * time.Millisecond
+
+// room is how many bytes are free.
+func room(t *testing.T, dir string) int64 {
+	t.Helper()
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(dir, &disk); err != nil {
+		t.Fatal(err)
+	}
+	return int64(disk.Bavail) * disk.Bsize //nolint:gosec // a small disk
 }
 
 // readBlocks holds the blocks against what was acknowledged.
