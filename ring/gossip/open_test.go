@@ -52,12 +52,12 @@ func TestRealNetwork(t *testing.T) {
 	}
 	wait := func(what string, news chan struct{}, holds func() bool) {
 		t.Helper()
-		timeout := time.After(10 * time.Second)
+		timeout := time.After(30 * time.Second)
 		for !holds() {
 			select {
 			case <-news:
 			case <-timeout:
-				t.Fatalf("%s: not within 10 s", what)
+				t.Fatalf("%s: not within 30 s", what)
 			}
 		}
 	}
