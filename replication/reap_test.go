@@ -300,7 +300,8 @@ func TestANewStoreTakesTheEpochsFirst(t *testing.T) {
 		if last.store, err = storage.Open("store", storage.Options{FS: vfs.NewMem(), Clock: skewed{last}}); err != nil {
 			t.Fatal(err)
 		}
-		c.peers = append(c.peers, ring.Peer{ID: last.store.NodeID(), Name: "new", RPC: "new:1", Nonce: 1})
+		peers := append(c.Peers(), ring.Peer{ID: last.store.NodeID(), Name: "new", RPC: "new:1", Nonce: 1})
+		c.peers.Store(&peers)
 		c.cut(last, c.nodes...)
 		c.start(last)
 		next := c.nodes[0].agent.Document().Clone()
