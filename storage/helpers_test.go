@@ -83,7 +83,7 @@ func install(t testing.TB, s *Store, version uint64, nodes ...ring.NodeID) {
 func document(version uint64, nodes ...ring.NodeID) *ring.Document {
 	d := &ring.Document{Version: version, Partitions: testPartitions}
 	for range testPartitions {
-		d.Layout = append(d.Layout, ring.Entry{Serving: nodes})
+		d.Layout = append(d.Layout, ring.Entry{Serving: nodes, Changed: version})
 	}
 	return d
 }

@@ -128,11 +128,12 @@ func (s *Store) Leftovers(ctx context.Context, limit int) (partitions []ring.Par
 
 // DropRange deletes all objects of partition p, and returns nil once the disk has it
 // so. It fails with ErrHeld when this node holds a replica, and with ErrNoDocument
-// when the installed document is older than the given version, by which it would not.
+// when the partition's entry in the installed document is not the one of that change: what
+// was proven to be held elsewhere was proven of that one.
 //
 // No object comes in meanwhile: what began while the partition was held has passed
 // through the locks when Install returned, here once more, and the next Install waits.
-func (s *Store) DropRange(ctx context.Context, p ring.Partition, document uint64) error {
+func (s *Store) DropRange(ctx context.Context, p ring.Partition, changed uint64) error {
 	lower, upper, err := s.rangeBounds(p)
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (s *Store) DropRange(ctx context.Context, p ring.Partition, document uint64
 		return err
 	}
 	b := s.db.NewBatch()
-	if err = s.mayDrop(p, document); err == nil {
+	if err = s.mayDrop(p, changed); err == nil {
 		err = b.DeleteRange(lower, upper, nil)
 	}
 	if err != nil {
@@ -160,12 +161,12 @@ func (s *Store) DropRange(ctx context.Context, p ring.Partition, document uint64
 }
 
 // mayDrop says why a partition's objects stay. The caller has the dropping token.
-func (s *Store) mayDrop(p ring.Partition, document uint64) error {
+func (s *Store) mayDrop(p ring.Partition, changed uint64) error {
 	switch state := s.layout.Load().states[p].Load(); {
-	case state.Document < document:
-		return fmt.Errorf("%w: version %d, want %d", ErrNoDocument, state.Document, document)
 	case state.Held:
 		return fmt.Errorf("%w, by document %d", ErrHeld, state.Document)
+	case state.Entry.Changed != changed:
+		return fmt.Errorf("%w: the entry was changed by %d, want %d", ErrNoDocument, state.Entry.Changed, changed)
 	}
 	return s.locks.pass(s.fault)
 }

@@ -45,10 +45,7 @@ func (t *Transfer) pushPartition(j job) error {
 			return err
 		}
 	}
-	if doc, _, err = t.entry(j); err != nil {
-		return err
-	}
-	if err := t.o.Store.DropRange(t.life, j.partition, doc.Version); err != nil {
+	if err := t.o.Store.DropRange(t.life, j.partition, j.changed); err != nil {
 		return err
 	}
 	t.mu.Lock()
