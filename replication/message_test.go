@@ -9,6 +9,7 @@ import (
 
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage"
 	"github.com/hengedb/henge/storage/causal"
 )
 
@@ -230,5 +231,21 @@ func FuzzUnpack(f *testing.F) {
 		}
 		var wanted scanRequest
 		_, _ = unpack(b, &wanted)
+	})
+}
+
+func FuzzUnstamp(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 7, epochsNone})
+	f.Add(append(make([]byte, 34), 0, 0, 0, 7, epochsNamed))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		body, _, theirs, err := unstamp(raw)
+		switch {
+		case err != nil && !errors.Is(err, errMessage):
+			t.Error(err)
+		case err == nil && len(raw)-len(body) != shortStamp && len(raw)-len(body) != longStamp:
+			t.Errorf("%d bytes of %d are left", len(body), len(raw))
+		case err == nil && len(raw)-len(body) == shortStamp && theirs != (storage.Epochs{}):
+			t.Errorf("epochs %+v out of nothing", theirs)
+		}
 	})
 }
