@@ -138,7 +138,7 @@ func TestServeRefusesWithOneSentence(t *testing.T) {
 		"an HTTP port in use":            {append(loopback(t.TempDir()), "--init", "--http", taken.Addr().String()), exit.Address, taken.Addr().String()},
 		"an RPC port in use":             {append(loopback(t.TempDir()), "--init", "--rpc", taken.Addr().String()), exit.Address, taken.Addr().String()},
 		"a gossip port in use":           {append(loopback(t.TempDir()), "--init", "--gossip", taken.Addr().String()), exit.Address, taken.Addr().String()},
-		"a peer that cannot be resolved": {append(loopback(t.TempDir()), "--join", "no-such-host.invalid:1"), exit.Peer, "no-such-host.invalid"},
+		"a peer that cannot be resolved": {append(loopback(t.TempDir()), "--join", "no-such-host..invalid:1"), exit.Peer, "no-such-host..invalid"}, // no name server is asked for such a name
 		"a peer without a port":          {append(loopback(t.TempDir()), "--join", "localhost"), exit.Usage, "--join localhost"},
 		"a locked directory":             {append(loopback(locked), "--init"), exit.Data, locked},
 		"a file instead of a directory":  {append(loopback(notADir), "--init"), exit.Data, notADir},
