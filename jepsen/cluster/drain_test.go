@@ -29,7 +29,7 @@ func TestADrainIsNotNoticedThroughOtherNodes(t *testing.T) {
 	if err := leaving.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if status, body, err := send(t, http.MethodGet, leaving, "beside", "n1-0-0", nil); err != nil || status != http.StatusOK {
+	if status, body, err := sendWith(t, http.MethodGet, leaving, "beside", "n1-0-0", patiently, nil); err != nil || status != http.StatusOK {
 		t.Errorf("after its return: %d %s %v", status, body, err)
 	}
 }

@@ -50,7 +50,7 @@ func TestALostMajorityIsForcedAndNothingIsLostWithoutAWord(t *testing.T) {
 		putAll(t, n, "both", "ours-"+n.Name)
 		putAll(t, n, "default", "ours-"+n.Name)
 		for i := range forceKeys {
-			if status, body, err := send(t, http.MethodGet, n, "default", forceKey(i), nil); err != nil || status != http.StatusOK {
+			if status, body, err := sendWith(t, http.MethodGet, n, "default", forceKey(i), patiently, nil); err != nil || status != http.StatusOK {
 				t.Errorf("get through %s: %d %s %v", n.Name, status, body, err)
 			}
 		}
@@ -132,7 +132,7 @@ func forceKey(i int) string { return fmt.Sprintf("k%d", i) }
 func putAll(t *testing.T, n *cluster.Node, bucket, value string) {
 	t.Helper()
 	for i := range forceKeys {
-		if status, body, err := send(t, http.MethodPut, n, bucket, forceKey(i), []byte(value)); err != nil || status != http.StatusNoContent {
+		if status, body, err := sendWith(t, http.MethodPut, n, bucket, forceKey(i), patiently, []byte(value)); err != nil || status != http.StatusNoContent {
 			t.Fatalf("put %s/%s=%s through %s: %d %s %v", bucket, forceKey(i), value, n.Name, status, body, err)
 		}
 	}

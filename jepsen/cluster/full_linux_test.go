@@ -125,7 +125,7 @@ func room(t *testing.T, dir string) int64 {
 func readBlocks(t *testing.T, n *cluster.Node, acked []int) {
 	t.Helper()
 	for _, i := range acked {
-		status, body, err := send(t, http.MethodGet, n, bucket, fmt.Sprint(i), nil)
+		status, body, err := sendWith(t, http.MethodGet, n, bucket, fmt.Sprint(i), patiently, nil)
 		if err != nil || status != http.StatusOK || string(body) != string(blockOf(i)) {
 			t.Errorf("block %d reads %d and %d bytes, %v", i, status, len(body), err)
 		}

@@ -92,6 +92,10 @@ func send(t *testing.T, method string, n *cluster.Node, bucket, key string, valu
 	return sendWith(t, method, n, bucket, key, "", value)
 }
 
+// patiently is the query of requests of which not the time is tested: a busy machine, or
+// its disk, may stand for longer than the usual second. It is within the caller's time.
+const patiently = "?timeout=9s"
+
 // sendWith is send with a query.
 func sendWith(t *testing.T, method string, n *cluster.Node, bucket, key, query string, value []byte) (int, []byte, error) {
 	u := n.URL + "/v1/buckets/" + bucket + "/keys/" + url.PathEscape(key) + query
