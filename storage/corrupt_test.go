@@ -19,7 +19,12 @@ import (
 // flushed returns a file system with a store whose keys 0 to n-1 lie in tables.
 func flushed(t *testing.T, n int) *vfs.MemFS {
 	t.Helper()
-	fs := vfs.NewMem()
+	return flushedOn(t, vfs.NewMem(), n)
+}
+
+// flushedOn is flushed on a given file system.
+func flushedOn(t *testing.T, fs *vfs.MemFS, n int) *vfs.MemFS {
+	t.Helper()
 	s := open(t, fs, Options{})
 	for i := range n {
 		if _, err := s.Write(t.Context(), key(i), KindPut, putting(append(number(uint64(i+1)), noise(1<<10)...))); err != nil {
@@ -161,8 +166,7 @@ func TestADamagedBlockEndsTheActor(t *testing.T) {
 	}
 }
 
-// TestADamagedBlockOfHintsEndsTheirActors damages tables under an open store, for
-// none can be opened that does not know what it owes.
+// TestADamagedBlockOfHintsEndsTheirActors damages tables under an open store.
 func TestADamagedBlockOfHintsEndsTheirActors(t *testing.T) {
 	fs := vfs.NewMem()
 	s := open(t, fs, Options{})
@@ -194,8 +198,9 @@ func TestADamagedBlockOfHintsEndsTheirActors(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatalf("close: %v", err)
 	}
-	if s, err := Open("store", Options{FS: fs}); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("open with a damaged hint: %v, %v; want ErrCorrupt", s, err)
+	s = open(t, fs, Options{})
+	if len(s.Damages()) == 0 {
+		t.Error("a start with damaged hints found nothing")
 	}
 }
 

@@ -120,15 +120,15 @@ func (d *disk) background(op func() error) error {
 		d.leave()
 	}
 	if err != nil && d.opened.Load() && !os.IsNotExist(err) {
-		d.pause()
+		d.pause(retryPause)
 	}
 	return err
 }
 
-// pause waits for retryPause, or until the store closes.
-func (d *disk) pause() {
+// pause waits for so long, or until the store closes.
+func (d *disk) pause(long time.Duration) {
 	done := make(chan struct{})
-	timer := d.clock.AfterFunc(retryPause, func() { close(done) })
+	timer := d.clock.AfterFunc(long, func() { close(done) })
 	defer timer.Stop()
 	select {
 	case <-done:

@@ -72,7 +72,17 @@
 // more; disk.go tells how the error is kept from Pebble. A failed store answers
 // ErrFailed to everything until the process opens it anew.
 //
-// A damaged block is ErrCorrupt, never an absent key. On a full disk flushes fail
+// A damaged block is ErrCorrupt, never an absent key. It is remembered as Damage, which
+// somebody who can ask the other replicas has to mend: Locate finds what cannot be read,
+// and Rebuild writes that span anew, in one change, of which nothing older is left:
+//
+//	table   ..k k k|bad block|k k k..       lower levels and newer ones, likewise
+//	              └─ span ────┘
+//	Rebuild       cut out on every level, and in its place one new table: what can be
+//	              read of the span, joined with what the others have
+//
+// The store's own records are kept in memory too, and written anew with it; of hints,
+// which nobody else has, those that can be read stay. On a full disk flushes fail
 // and are tried again, and writes wait. So that it does not come to this, two marks
 // of free space refuse what takes room, and what was refused was not written.
 package storage

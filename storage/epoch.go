@@ -79,7 +79,7 @@ func (s *Store) ChangeEpochs(ctx context.Context, of []ring.Partition, change fu
 		return context.Cause(ctx)
 	}
 	next := map[ring.Partition]Epochs{}
-	b := s.db.NewBatch()
+	records := map[string][]byte{}
 	var err error
 	for _, p := range of {
 		if int(p) >= len(l.states) {
@@ -92,12 +92,12 @@ func (s *Store) ChangeEpochs(ctx context.Context, of []ring.Partition, change fu
 		}
 		e.Known, e.Awaited = true, false
 		next[p] = e
-		err = errors.Join(err, b.Set(epochKey(p), e.append(nil), nil))
+		records[epochName(p)] = e.append(nil)
 	}
 	if err != nil || len(next) == 0 {
-		return errors.Join(err, b.Close())
+		return err
 	}
-	if err := s.start(b, func() {}, func() {}).Wait(ctx); err != nil {
+	if err := s.putRecords(ctx, records); err != nil {
 		return fmt.Errorf("save epochs: %w", err)
 	}
 	s.swapEpochs(l, next)
@@ -213,9 +213,9 @@ func (s *Store) holdsAny(in section, p ring.Partition) (bool, error) {
 	return s.holds(in, p, len(l.states))
 }
 
-// epochKey is the key of a partition's record.
-func epochKey(p ring.Partition) []byte {
-	return binary.BigEndian.AppendUint32(metaKey(metaEpochs), uint32(p))
+// epochName is the name of a partition's record.
+func epochName(p ring.Partition) string {
+	return string(binary.BigEndian.AppendUint32([]byte(metaEpochs), uint32(p)))
 }
 
 const (
@@ -248,7 +248,7 @@ func decodeEpochs(b []byte) (Epochs, error) {
 func (s *Store) loadEpochs(partitions int) ([]Epochs, error) {
 	loaded := make([]Epochs, partitions)
 	for i := range loaded {
-		raw, err := s.lookup(epochKey(ring.Partition(i)))
+		raw, err := s.lookup(metaKey(epochName(ring.Partition(i))))
 		if err == nil && raw != nil {
 			loaded[i], err = decodeEpochs(raw)
 		}

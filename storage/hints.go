@@ -1,6 +1,8 @@
 package storage
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -32,6 +34,15 @@ type hintTable struct {
 
 func newHintTable() *hintTable {
 	return &hintTable{byTarget: map[ring.NodeID]int64{}, bySince: map[causal.Stamp]int64{}}
+}
+
+// clear begins anew.
+func (t *hintTable) clear() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.count = 0
+	clear(t.byTarget)
+	clear(t.bySince)
 }
 
 // replace counts that a key's hint was old and is now; nil is none.
@@ -75,15 +86,60 @@ func (s *Store) HintStats() HintStats {
 	return stats
 }
 
-// countHints rebuilds the counts from the disk. It fails with ErrCorrupt when a hint
-// cannot be read: what is owed would not be known any more.
+// countHints counts the hints at the start. Those behind a damaged block are counted when
+// it is mended.
 func (s *Store) countHints() error {
-	it, err := s.db.NewIter(&pebble.IterOptions{
+	it, err := s.hintIter(context.Background())
+	if err == nil {
+		err = s.addHints(it)
+	}
+	if errors.Is(err, ErrCorrupt) {
+		s.warn("some hints cannot be read", err)
+		err = nil
+	}
+	return err
+}
+
+// recountHints counts them anew, while they change: what is on the disk at one moment,
+// and what has changed since.
+func (s *Store) recountHints(ctx context.Context) error {
+	it, err := s.hintsNow(ctx)
+	if err == nil {
+		err = s.addHints(it)
+	}
+	return err
+}
+
+// hintsNow begins the counts with nothing, and opens an iterator over the hints as they
+// are at that moment.
+func (s *Store) hintsNow(ctx context.Context) (*pebble.Iterator, error) {
+	held := 0
+	defer func() {
+		for i := range held {
+			s.locks.unlock(ring.Segment(i)) //nolint:gosec // at most 1,023
+		}
+	}()
+	for ; held < len(s.locks); held++ {
+		if err := s.locks.lock(ctx, ring.Segment(held), s.fault); err != nil { //nolint:gosec // as above
+			return nil, err
+		}
+	}
+	it, err := s.hintIter(ctx)
+	if err == nil {
+		s.hints.clear()
+	}
+	return it, err
+}
+
+func (s *Store) hintIter(ctx context.Context) (*pebble.Iterator, error) {
+	it, err := s.db.NewIterWithContext(ctx, &pebble.IterOptions{
 		LowerBound: []byte{byte(sectionHint)}, UpperBound: []byte{byte(sectionHint) + 1},
 	})
-	if err != nil {
-		return err
-	}
+	return it, s.iterError(err)
+}
+
+// addHints counts the hints under an iterator, and closes it.
+func (s *Store) addHints(it *pebble.Iterator) (err error) {
 	for ok := it.First(); ok; ok = it.Next() {
 		var value []byte
 		if value, err = it.ValueAndErr(); err != nil {
@@ -92,14 +148,23 @@ func (s *Store) countHints() error {
 		var h *Hint
 		if h, _, err = decodeHintHead(value); err != nil {
 			err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+			if pos, k, bad := parseKey(it.Key(), sectionHint); bad == nil {
+				s.damagedKey(pos, k, err)
+			}
 			break
 		}
 		s.hints.replace(nil, h)
 	}
+	if err == nil {
+		err = s.iterError(it.Error())
+	}
 	if closed := it.Close(); err == nil {
 		err = closed
 	}
-	if err = s.iterError(err); err != nil {
+	if !errors.Is(err, ErrCorrupt) {
+		err = s.iterError(err)
+	}
+	if err != nil {
 		return fmt.Errorf("count the hints: %w", err)
 	}
 	return nil

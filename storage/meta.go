@@ -105,19 +105,6 @@ func (s *Store) saveMeta(ctx context.Context, name string, value []byte) error {
 	return s.putMeta(ctx, name, value)
 }
 
-// putMeta is saveMeta for who is inside the gate.
-func (s *Store) putMeta(ctx context.Context, name string, value []byte) error {
-	b := s.db.NewBatch()
-	err := b.Set(metaKey(name), value, nil)
-	if err == nil {
-		err = s.start(b, func() {}, func() {}).Wait(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("save record %q: %w", name, err)
-	}
-	return nil
-}
-
 // putNumber is putMeta for a number.
 func (s *Store) putNumber(ctx context.Context, name string, n uint64) error {
 	return s.putMeta(ctx, name, binary.BigEndian.AppendUint64(nil, n))

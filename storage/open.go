@@ -24,6 +24,7 @@ func Open(dir string, o Options) (*Store, error) {
 	s := &Store{
 		dir: dir, options: o,
 		gate: newGate(), committers: crew.Crew{Idle: idleCommitters}, fault: newFault(), limit: newLimit(o.Clock), locks: newSegmentLocks(), hints: newHintTable(),
+		damages: newDamages(), records: newRecords(), rebuilding: make(chan struct{}, 1),
 		hintActors: &hintActors{order: list.New(), byKey: map[Key]*list.Element{}},
 		drift:      drift{base: o.Clock.Now()}, binding: make(chan struct{}, 1),
 		dropping: make(chan struct{}, 1), building: make(chan struct{}, 1), epoching: make(chan struct{}, 1),
@@ -95,6 +96,9 @@ func (s *Store) openPebble() error {
 
 // openRecords reads the node's id, or draws it, and counts this start.
 func (s *Store) openRecords() error {
+	if err := s.loadRecords(); err != nil {
+		return err
+	}
 	id, err := s.metaNumber(metaNode)
 	if err != nil {
 		return err

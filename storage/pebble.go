@@ -14,6 +14,10 @@ import (
 // a healthy disk needs, a spinning one under load included.
 const slowDisk = 5 * time.Second
 
+// damagedPause is how long a compaction waits that met a damaged block: Pebble would try
+// again at once and for ever, and it cannot succeed before the block is rebuilt.
+const damagedPause = time.Second
+
 // pebbleOptions says how Pebble runs. The figures suit one store of a node that
 // shares a small machine with two others, and do not hurt a large one.
 func (s *Store) pebbleOptions(cache *pebble.Cache) *pebble.Options {
@@ -66,6 +70,10 @@ func (s *Store) events() *pebble.EventListener {
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			s.counters.corruptions.Add(1)
 			s.warn("a table of the store is damaged", fmt.Errorf("%s: %w", info.Path, info.Details))
+			s.damagedTable(info)
+			if s.disk.opened.Load() && !onOwnGoroutine() {
+				s.disk.pause(damagedPause)
+			}
 		},
 		DiskSlow: s.slow,
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {

@@ -41,6 +41,15 @@ func (s *Store) SegmentPage(ctx context.Context, p ring.Partition, segment ring.
 	return page, more, nil
 }
 
+// ObjectPage is RangePage for the objects from position first to last.
+func (s *Store) ObjectPage(ctx context.Context, first, last ring.Position, after Key, records, bytes int) (page []Record, more bool, err error) {
+	page, more, err = s.recordPage(ctx, first, last, after, records, bytes)
+	if err != nil {
+		return nil, false, fmt.Errorf("scan from position %016x to %016x: %w", uint64(first), uint64(last), err)
+	}
+	return page, more, nil
+}
+
 // recordPage reads a page of the objects from position first to last, after a key.
 func (s *Store) recordPage(ctx context.Context, first, last ring.Position, after Key, records, bytes int) (page []Record, more bool, err error) {
 	lower := ScanFrom{Position: first, Key: after}.bound(sectionObject)

@@ -104,6 +104,7 @@ func (s *Store) lookup(key []byte) ([]byte, error) {
 // error that matches ErrCorrupt.
 func (s *Store) corrupt(pos ring.Position, k Key, cause error) error {
 	s.counters.corruptReads.Add(1)
+	s.damagedKey(pos, k, cause)
 	if l := s.layout.Load(); l != nil {
 		state := l.of(pos)
 		s.endHolding(state.Partition, state.holding)

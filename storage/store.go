@@ -39,6 +39,8 @@ type Store struct {
 	committers crew.Crew
 	barriers   barriers
 	hints      *hintTable
+	damages    *damages
+	records    records
 	hintActors *hintActors
 	space      *space
 	hybrid     *clock.Hybrid
@@ -48,6 +50,7 @@ type Store struct {
 	dropping   chan struct{} // a token: one Install or DropRange at a time
 	building   chan struct{} // a token: one BuildTree at a time
 	epoching   chan struct{} // a token: one ChangeEpochs at a time
+	rebuilding chan struct{} // a token: one Rebuild at a time
 
 	layoutMu sync.Mutex // for swapping states; readers take none
 	layout   atomic.Pointer[layout]
