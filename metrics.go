@@ -162,6 +162,14 @@ func metrics() []metric {
 		{"store_stalls_total", "Times that writes were held up by flushes or compactions.", count, func(n *Node) float64 { return float64(n.store.Counters().Stalls) }},
 		{"store_barriers_total", "Syncs that only proved what was written before.", count, func(n *Node) float64 { return float64(n.store.Counters().Barriers) }},
 		{"store_corruptions_total", "Corrupt blocks met.", count, func(n *Node) float64 { return float64(n.store.Counters().Corruptions) }},
+		{"store_space_free_bytes", "Free space of the disk, as of the last look.", gauge, func(n *Node) float64 { return float64(n.store.Space().Free) }},
+		{"store_space_level", "0 when there is room; 1 when client puts are refused, 2 when only what frees room is written.", gauge, func(n *Node) float64 { return float64(n.store.Space().Level) }},
+		{"store_failed", "1 when the disk failed and the process must be started again.", gauge, func(n *Node) float64 { return truth(n.store.Failed() != nil) }},
+		{"heal_damages", "Damaged tables and values that are not rebuilt yet.", gauge, func(n *Node) float64 { return float64(n.keys.Heal().Stats().Damages) }},
+		{"heal_tables_total", "Damaged tables and values that were rebuilt from the other replicas.", count, func(n *Node) float64 { return float64(n.keys.Heal().Stats().Tables) }},
+		{"heal_objects_total", "Objects written anew with them.", count, func(n *Node) float64 { return float64(n.keys.Heal().Stats().Objects) }},
+		{"heal_fetched_total", "Objects of them that could not be read here.", count, func(n *Node) float64 { return float64(n.keys.Heal().Stats().Fetched) }},
+		{"heal_failed_total", "Attempts to rebuild that failed; others are made.", count, func(n *Node) float64 { return float64(n.keys.Heal().Stats().Failed) }},
 		{"actor_alarms_total", "Mints that found their own actor covered: memory was lost.", count, func(n *Node) float64 { return float64(n.store.Counters().ActorAlarms) }},
 	}
 }

@@ -1,12 +1,10 @@
 package replication
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"github.com/hengedb/henge/replication/exchange"
 	"github.com/hengedb/henge/replication/governor"
 	"github.com/hengedb/henge/replication/handoff"
+	"github.com/hengedb/henge/replication/heal"
 	"github.com/hengedb/henge/replication/reap"
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
@@ -111,6 +110,7 @@ type Coordinator struct {
 	sweep    *sweep.Sweep
 	reap     *reap.Reap
 	skew     *skew.Skew
+	heal     *heal.Heal
 	clock    clock.Clock
 	rand     func() uint64
 	log      *slog.Logger
@@ -153,6 +153,7 @@ func New(o Options) (*Coordinator, error) {
 			c.handoff.Kick()
 			c.exchange.Back(id)
 			c.reap.Kick()
+			c.heal.Kick()
 		},
 	})
 	c.governor = governor.New(governor.Options{Clock: o.Clock, Budget: c.budget})
@@ -170,6 +171,9 @@ func New(o Options) (*Coordinator, error) {
 	c.reap = reap.New(reap.Options{
 		Self: c.self, Store: o.Store, Cluster: reaping{c}, Budget: c.governor.For(governor.Reaping),
 		Clock: o.Clock, Rand: o.Rand, Logger: o.Logger, Every: o.ReapEvery,
+	})
+	c.heal = heal.New(heal.Options{
+		Store: o.Store, Cluster: healing{c}, Clock: o.Clock, Logger: o.Logger, Pace: c.governor.For(governor.Rebuilds), Healed: c.exchange.Kick,
 	})
 	c.skew = skew.New(skew.Options{Self: c.self, Cluster: c, Clock: o.Clock, Logger: o.Logger})
 	c.serve()
@@ -197,6 +201,7 @@ func (c *Coordinator) Adopted(d *ring.Document) {
 	c.sweep.Kick()
 	c.reap.Kick()
 	c.skew.Kick()
+	c.heal.Kick()
 }
 
 // Swept tells what was removed of dropped buckets.
@@ -245,6 +250,7 @@ func (c *Coordinator) Close() error {
 		return request.ErrClosed
 	}
 	c.end()
+	c.heal.Close()
 	c.exchange.Close()
 	c.transfer.Close()
 	c.sweep.Close()
@@ -330,47 +336,6 @@ func (c *Coordinator) enter() bool {
 	}
 	c.tasks.Add(1)
 	return true
-}
-
-// Ready says why the node should not be asked, or nil.
-func (c *Coordinator) Ready() error {
-	if c.leaving.Load() {
-		return fmt.Errorf("%w: shutting down", request.ErrNotReady)
-	}
-	if err := c.serving(); err != nil {
-		return err
-	}
-	return c.belongs(c.agent.Document())
-}
-
-// belongs says why this node is no part of the cluster, or nil. Requests that reach it
-// all the same are handed on to those who are.
-func (c *Coordinator) belongs(d *ring.Document) error {
-	if _, member := d.Member(c.self); member {
-		return nil
-	}
-	if slices.Contains(d.Left, c.self) {
-		return fmt.Errorf("%w: this node has left the cluster and may be switched off", request.ErrNotReady)
-	}
-	if i := slices.IndexFunc(d.Members, func(m ring.Member) bool { return c.name != "" && m.Name == c.name }); i >= 0 {
-		return fmt.Errorf("%w: this node is no member of the cluster; member %s has its name, %s: if this is that node, and lost its disk, "+
-			"henge layout stage replace %s %s --expel, then henge layout apply, fills it", request.ErrNotReady, d.Members[i].ID, c.name, d.Members[i].ID, c.self)
-	}
-	return fmt.Errorf("%w: this node is no member of the cluster yet: henge layout stage add %s, then henge layout apply", request.ErrNotReady, cmp.Or(c.name, c.self.String()))
-}
-
-// serving says why the node cannot serve, or nil.
-func (c *Coordinator) serving() error {
-	switch {
-	case c.draining.Load():
-		return fmt.Errorf("%w: shutting down", request.ErrNotReady)
-	case c.agent.Document() == nil:
-		return fmt.Errorf("%w: waiting for the cluster document", request.ErrNotReady)
-	}
-	if err := c.store.Failed(); err != nil {
-		return fmt.Errorf("%w: %w", request.ErrStoreFailed, err)
-	}
-	return nil
 }
 
 // behind runs f after the answer. When too much is left behind already, f runs

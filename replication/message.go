@@ -26,6 +26,7 @@ const (
 	methodExchange rpc.Method = 9  // package exchange's messages
 	methodReap     rpc.Method = 10 // package reap's messages
 	methodEpochs   rpc.Method = 11 // where do you stand in a partition?
+	methodHeal     rpc.Method = 12 // package heal's messages
 )
 
 // The hot messages are packed by hand; n| is a uvarint length before its bytes.

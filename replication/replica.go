@@ -25,6 +25,7 @@ func (c *Coordinator) serve() {
 	c.rpc.Handle(methodExchange, rpc.Spawn, c.about(c.serveExchange))
 	c.rpc.Handle(methodReap, rpc.Spawn, c.serveReap)
 	c.rpc.Handle(methodEpochs, rpc.Spawn, c.about(c.serveEpochs))
+	c.rpc.Handle(methodHeal, rpc.Spawn, c.serveHeal)
 }
 
 // refused is a "no" on its way to another node: the code names a sentinel there.

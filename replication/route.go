@@ -31,13 +31,13 @@ func (c *Coordinator) route(ctx context.Context, w *write) (receipt request.Rece
 	return receipt, err
 }
 
-// routeOnce is one try. A primary whose disk is full, or whose clock is off, hands the
-// write on too.
+// routeOnce is one try. A primary that cannot mint for a reason of its own hands the write
+// on too: its disk is full, its copy of the key is damaged, its clock is off.
 func (c *Coordinator) routeOnce(ctx context.Context, w *write) (request.Receipt, error) {
 	leaders := c.leaders(&w.place, w.knobs.strict)
 	if len(leaders) > 0 && leaders[0] == c.self {
 		receipt, err := c.coordinate(ctx, w)
-		if (!errors.Is(err, request.ErrFull) && !errors.Is(err, skew.ErrOff)) || request.OutcomeOf(err) != request.None {
+		if !cannotMint(err) || request.OutcomeOf(err) != request.None {
 			return receipt, err
 		}
 		leaders = leaders[1:]
@@ -63,6 +63,11 @@ func (c *Coordinator) routeOnce(ctx context.Context, w *write) (request.Receipt,
 	}
 	answer := c.forward(ctx, &w.place, w.knobs, leaders, head, w.value, local)
 	return answer.receipt, answer.err
+}
+
+// cannotMint reports whether a write was refused for what ails this node, and not others.
+func cannotMint(err error) bool {
+	return errors.Is(err, request.ErrFull) || errors.Is(err, request.ErrCorrupt) || errors.Is(err, skew.ErrOff)
 }
 
 // routeGet runs a read here when this node holds the key, and hands it on otherwise;

@@ -24,9 +24,7 @@ func (c *Coordinator) Status(context.Context) request.Status {
 	if alarm := c.agent.Alarm(); alarm != "" {
 		s.Alarms = append(s.Alarms, alarm)
 	}
-	if err := c.store.Failed(); err != nil {
-		s.Alarms = append(s.Alarms, err.Error())
-	}
+	s.Alarms = append(s.Alarms, c.diskAlarms()...)
 	doc := c.agent.Document()
 	if doc == nil {
 		return s

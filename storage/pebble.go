@@ -15,8 +15,10 @@ import (
 const slowDisk = 5 * time.Second
 
 // damagedPause is how long a compaction waits that met a damaged block: Pebble would try
-// again at once and for ever, and it cannot succeed before the block is rebuilt.
-const damagedPause = time.Second
+// again at once and for ever, and it cannot succeed before the block is rebuilt. That
+// takes a moment where a replica answers; where none does, tables pile up meanwhile, and
+// to try more often would only burn the processor.
+const damagedPause = 10 * time.Second
 
 // pebbleOptions says how Pebble runs. The figures suit one store of a node that
 // shares a small machine with two others, and do not hurt a large one.

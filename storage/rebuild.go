@@ -32,6 +32,9 @@ const (
 	rebuildFile = "REBUILD.sst"
 )
 
+// ErrMoved refuses to rebuild by what nodes said that may not be the partition's any more.
+var ErrMoved = errors.New("the layout has changed")
+
 // Rebuilt is what a rebuild did.
 type Rebuilt struct {
 	Objects int // written anew
@@ -41,14 +44,14 @@ type Rebuilt struct {
 }
 
 // Rebuild writes a span that cannot be read anew: what can be read of it, joined with
-// others, what every other replica has there. Nothing else stays in the span, on any level
+// others, what every other replica has there by a version of the document. Nothing else stays in the span, on any level
 // of the database; and that is one change, which a crash makes or does not make.
 //
 // Nobody writes to the span's segments meanwhile. Where an object was, its actor ends, and
 // the hash trees of the span's partitions are built anew: nobody knows what their leaves
 // counted. A hint, which others do not have, stays if it can be read. When Rebuild returns
 // nil the disk holds the change; after an error that is not ErrFailed it was not made.
-func (s *Store) Rebuild(ctx context.Context, sp Span, others []Record) (Rebuilt, error) {
+func (s *Store) Rebuild(ctx context.Context, sp Span, others []Record, document uint64) (Rebuilt, error) {
 	if err := s.begin(); err != nil {
 		return Rebuilt{}, err
 	}
@@ -60,7 +63,7 @@ func (s *Store) Rebuild(ctx context.Context, sp Span, others []Record) (Rebuilt,
 			r.others[key] = causal.Join(r.others[key], o.Object)
 		}
 	}
-	if err := r.prepare(ctx); err != nil {
+	if err := r.prepare(ctx, document); err != nil {
 		return Rebuilt{}, fmt.Errorf("rebuild: %w", err)
 	}
 	// What follows is Pebble's, which no one can take back: it has a goroutine of its own,
@@ -103,7 +106,7 @@ type rebuild struct {
 }
 
 // prepare takes what keeps everybody else out of the span.
-func (r *rebuild) prepare(ctx context.Context) (err error) {
+func (r *rebuild) prepare(ctx context.Context, document uint64) (err error) {
 	s := r.store
 	l := s.layout.Load()
 	if l == nil {
@@ -130,6 +133,13 @@ func (r *rebuild) prepare(ctx context.Context) (err error) {
 			return err
 		}
 		r.held = append(r.held, ring.Segment(i)) //nolint:gosec // as above
+	}
+	if first, last, ok := r.span.Objects(); ok {
+		for p := first.Partition(len(l.states)); p <= last.Partition(len(l.states)); p++ {
+			if changed := l.states[p].Load().Entry.Changed; changed > document {
+				return fmt.Errorf("%w: partition %d is as of document %d", ErrMoved, p, changed)
+			}
+		}
 	}
 	if r.span.touches(sectionMeta) {
 		if err := s.takeRecords(ctx); err != nil {

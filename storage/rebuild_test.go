@@ -39,7 +39,7 @@ func mend(t *testing.T, s *Store, others []Record) (sum Rebuilt, spans int) {
 			t.Fatalf("locate %+v: %v", list[0], err)
 		}
 		for _, sp := range found {
-			r, err := s.Rebuild(t.Context(), sp, others)
+			r, err := s.Rebuild(t.Context(), sp, others, 1)
 			if err != nil {
 				t.Fatalf("rebuild %x: %v", sp, err)
 			}
@@ -296,7 +296,7 @@ func TestARebuildEndsTheActorAndTheTree(t *testing.T) {
 		s.treeOf(p).built.Store(true)
 	}
 	near, far := mint(t, s, inside), mint(t, s, outside)
-	if _, err := s.Rebuild(t.Context(), spans[0], nil); err != nil {
+	if _, err := s.Rebuild(t.Context(), spans[0], nil, 1); err != nil {
 		t.Fatal(err)
 	}
 	if got := mint(t, s, inside); got.Actor == near.Actor {
