@@ -9,6 +9,7 @@ import (
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage"
 	"github.com/hengedb/henge/storage/causal"
 )
 
@@ -127,7 +128,9 @@ func (c *Coordinator) readOnce(ctx context.Context, q *query, again bool) (*foun
 func (c *Coordinator) readOwn(ctx context.Context, q *query, f *found) (causal.Digest, error) {
 	object, _, err := c.held(ctx, q.key, q.place.holds)
 	if err != nil {
-		c.log.Error("local read", attrKey(q.key), attrErr(err))
+		if !errors.Is(err, storage.ErrCorrupt) { // of which the store tells, not for each read
+			c.log.Error("local read", attrKey(q.key), attrErr(err))
+		}
 		return causal.Digest{}, refusal(err)
 	}
 	if object != nil && object.Generation < q.floor() {

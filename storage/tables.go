@@ -118,7 +118,7 @@ func (s *Store) walk(ctx context.Context, p part, in Span, visit func(key []byte
 // openTable opens a part's file beside the database, whose cache would answer for blocks
 // that were read before they were damaged.
 func (s *Store) openTable(ctx context.Context, p part) (*sstable.Reader, sstable.Iterator, error) {
-	f, err := s.fs.Open(p.path)
+	f, err := s.disk.Open(p.path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -194,7 +194,7 @@ func (w *walker) before(at []byte) ([]byte, error) {
 }
 
 // firstStep is how far the first look ahead goes: some keys, where a store has a thousand
-// million of them. A look that fails costs milliseconds: Pebble tries which bit it was.
+// million of them.
 const firstStep = 1 << 34
 
 // beyond finds the first key behind a gap that can be read; nil when there is none. It

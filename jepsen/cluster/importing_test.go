@@ -89,6 +89,7 @@ var caller = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, T
 
 // send makes one request and returns status and body.
 func send(t *testing.T, method string, n *cluster.Node, bucket, key string, value []byte) (int, []byte, error) {
+	t.Helper()
 	return sendWith(t, method, n, bucket, key, "", value)
 }
 
@@ -98,8 +99,14 @@ const patiently = "?timeout=9s"
 
 // sendWith is send with a query.
 func sendWith(t *testing.T, method string, n *cluster.Node, bucket, key, query string, value []byte) (int, []byte, error) {
-	u := n.URL + "/v1/buckets/" + bucket + "/keys/" + url.PathEscape(key) + query
-	r, err := http.NewRequestWithContext(t.Context(), method, u, bytes.NewReader(value))
+	t.Helper()
+	return ask(t, method, n, "/v1/buckets/"+bucket+"/keys/"+url.PathEscape(key)+query, value)
+}
+
+// ask makes one request for a path, and returns status and body.
+func ask(t *testing.T, method string, n *cluster.Node, path string, value []byte) (int, []byte, error) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, n.URL+path, bytes.NewReader(value))
 	if err != nil {
 		return 0, nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,7 +35,6 @@ type world struct {
 	mu   sync.Mutex
 	away map[ring.NodeID]bool // it is not up
 	mute map[ring.NodeID]bool // it is up, and does not answer
-	asks int
 }
 
 // node is one member of a world.
@@ -127,12 +127,15 @@ func (n *node) open(seed uint64) {
 
 // start begins to heal on all nodes.
 func (w *world) start() {
-	for _, one := range w.nodes {
-		one.heal = New(Options{
+	for _, one := range slices.Backward(w.nodes) { // the first is damaged: it asks at once
+		heal := New(Options{
 			Store: one.store, Cluster: one, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), Pace: unpaced{},
 			Healed: func() { one.healed++ },
 		})
-		w.t.Cleanup(one.heal.Close)
+		w.t.Cleanup(heal.Close)
+		w.mu.Lock()
+		one.heal = heal
+		w.mu.Unlock()
 	}
 }
 
@@ -160,12 +163,12 @@ func (n *node) Up(id ring.NodeID) bool {
 func (n *node) Ask(ctx context.Context, to ring.NodeID, body []byte) ([]byte, error) {
 	n.w.mu.Lock()
 	silent := n.w.away[to] || n.w.mute[to]
-	n.w.asks++
+	heal := n.w.byID[to].heal
 	n.w.mu.Unlock()
-	if silent {
+	if silent || heal == nil {
 		return nil, errAway
 	}
-	return n.w.byID[to].heal.Handle(ctx, n.doc.Version, body)
+	return heal.Handle(ctx, n.doc.Version, body)
 }
 
 func (w *world) say(set map[ring.NodeID]bool, yes bool, nodes ...*node) {
