@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/hengedb/henge/replication/heal"
-	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage"
@@ -47,11 +46,11 @@ func (c *Coordinator) diskAlarms() (alarms []string) {
 	}
 	switch st := c.store.Space(); st.Level {
 	case storage.SpaceLow:
-		alarms = append(alarms, fmt.Sprintf("%v: %d MiB of %d are free, under the mark at %d: other replicas take the puts of clients; "+
-			"it takes them again by itself once there is room", request.ErrFull, st.Free/mib, st.Total/mib, st.Low/mib))
+		alarms = append(alarms, fmt.Sprintf("the disk is short of room: %d MiB of %d are free, under the mark at %d: other replicas take the puts of clients; "+
+			"it takes them again by itself once there is room", st.Free/mib, st.Total/mib, st.Low/mib))
 	case storage.SpaceFull:
-		alarms = append(alarms, fmt.Sprintf("%v: %d MiB of %d are free, under the last mark at %d: only what frees room is written; "+
-			"it goes on by itself once there is room", request.ErrFull, st.Free/mib, st.Total/mib, st.Full/mib))
+		alarms = append(alarms, fmt.Sprintf("the disk is full: %d MiB of %d are free, under the last mark at %d: only what frees room is written; "+
+			"it goes on by itself once there is room", st.Free/mib, st.Total/mib, st.Full/mib))
 	}
 	return append(alarms, c.heal.Alarms()...)
 }

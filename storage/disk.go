@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -34,6 +35,9 @@ const retryPause = 50 * time.Millisecond
 //     acknowledged on that word, because the mark is read after every sync.
 //   - An error on the manifest sets the mark and parks the goroutine, which is one
 //     of Pebble's own, before Pebble takes its mutex.
+//   - Of these, a disk without room for a write or a new file is waited for: nothing was
+//     written that is not known, and room comes back. A sync is never tried again: what
+//     it failed to write may be lost already.
 //   - Other errors (tables) are Pebble's to deal with: it tries again.
 //
 // Once the mark is set nothing more reaches the disk: what is there is what a
@@ -44,6 +48,7 @@ type disk struct {
 	fault   *fault
 	clock   clock.Clock
 	onFail  func(cause error)
+	onFull  func(cause error)
 	opened  atomic.Bool
 	busy    atomic.Int64  // operations inside the real file system that change it
 	frozen  once          // done once the store failed and no operation was under way: nothing changes any more
@@ -125,7 +130,43 @@ func (d *disk) background(op func() error) error {
 	return err
 }
 
-// pause waits for so long, or until the store closes.
+// roomy runs an operation on the log or manifest that may be tried again, for as long as
+// the disk has no room for it.
+func (d *disk) roomy(op func() error) error {
+	for {
+		err := op()
+		if !errors.Is(err, syscall.ENOSPC) || d.reported() || d.over() {
+			return err
+		}
+		d.onFull(err)
+		d.pause(retryPause)
+	}
+}
+
+// write writes all of p to a file of the log or manifest, however often that takes.
+func (d *disk) write(f vfs.File, p []byte) (int, error) {
+	all := len(p)
+	err := d.roomy(func() error {
+		n, err := f.Write(p)
+		p = p[n:]
+		return err
+	})
+	return all - len(p), err
+}
+
+// over reports whether there is nothing to wait for any more.
+func (d *disk) over() bool {
+	select {
+	case <-d.closing:
+		return true
+	case <-d.fault.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// pause waits for so long, or until the store closes or fails.
 func (d *disk) pause(long time.Duration) {
 	done := make(chan struct{})
 	timer := d.clock.AfterFunc(long, func() { close(done) })
@@ -133,6 +174,7 @@ func (d *disk) pause(long time.Duration) {
 	select {
 	case <-done:
 	case <-d.closing:
+	case <-d.fault.done:
 	}
 }
 
@@ -165,14 +207,21 @@ func (d *disk) open(name string, do func() (vfs.File, error)) (vfs.File, error) 
 		return d.openLog(do)
 	}
 	var f vfs.File
-	err := d.run(name, func() (err error) {
+	create := func() (err error) {
 		f, err = do()
 		return err
+	}
+	manifest := d.isManifest(name)
+	err := d.run(name, func() error {
+		if manifest {
+			return d.roomy(create)
+		}
+		return create()
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &diskFile{File: f, disk: d, run: func(op func() error) error { return d.run(name, op) }}, nil
+	return &diskFile{File: f, disk: d, manifest: manifest, run: func(op func() error) error { return d.run(name, op) }}, nil
 }
 
 // openLog opens a log's file through do. What cannot be opened any more is
@@ -181,7 +230,11 @@ func (d *disk) openLog(do func() (vfs.File, error)) (vfs.File, error) {
 	if !d.enter() {
 		return &logFile{disk: d}, nil
 	}
-	f, err := do()
+	var f vfs.File
+	err := d.roomy(func() (err error) {
+		f, err = do()
+		return err
+	})
 	d.leave()
 	if err = d.swallow(err); err != nil {
 		return nil, err

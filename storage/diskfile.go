@@ -10,14 +10,19 @@ import (
 // diskFile is a table or manifest open for writing.
 type diskFile struct {
 	vfs.File
-	run  func(op func() error) error // how its operations are judged
-	disk *disk
+	run      func(op func() error) error // how its operations are judged
+	disk     *disk
+	manifest bool
 }
 
 // Write writes p.
 func (f *diskFile) Write(p []byte) (n int, err error) {
 	err = f.run(func() (err error) {
-		n, err = f.File.Write(p)
+		if f.manifest {
+			n, err = f.disk.write(f.File, p)
+		} else {
+			n, err = f.File.Write(p)
+		}
 		return err
 	})
 	return n, err
@@ -74,7 +79,7 @@ func (f *logFile) do(op func() error) error {
 func (f *logFile) Write(p []byte) (int, error) {
 	n := len(p)
 	err := f.do(func() (err error) {
-		n, err = f.File.Write(p)
+		n, err = f.disk.write(f.File, p)
 		return err
 	})
 	if err == nil {

@@ -31,17 +31,25 @@ func on(err error, part string, kinds ...errorfs.OpKind) func(errorfs.Op) error 
 	}
 }
 
+// readOnly is how a file system judges that was mounted anew.
+func readOnly(op errorfs.Op) error {
+	if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+		return syscall.EROFS
+	}
+	return nil
+}
+
 // The failures of a disk that Pebble answers by ending the process: through
 // Fatalf, or by a panic that cannot be recovered from.
 var deadly = map[string]func(errorfs.Op) error{
 	"the log cannot be synced":       on(syscall.EIO, ".log", errorfs.OpFileSync, errorfs.OpFileSyncData),
 	"the log cannot be written":      on(syscall.EIO, ".log", errorfs.OpFileWrite),
-	"the disk is full for the log":   on(syscall.ENOSPC, ".log", errorfs.OpFileWrite),
+	"the disk is full for a sync":    on(syscall.ENOSPC, ".log", errorfs.OpFileSync, errorfs.OpFileSyncData),
 	"no new log can be made":         on(syscall.EIO, ".log", errorfs.OpCreate, errorfs.OpReuseForWrite),
-	"there is no room for a new log": on(syscall.ENOSPC, ".log", errorfs.OpCreate, errorfs.OpReuseForWrite),
 	"the log's directory is gone":    on(syscall.ENOENT, ".log", errorfs.OpCreate, errorfs.OpReuseForWrite),
 	"the directory cannot be synced": on(syscall.EIO, "db", errorfs.OpFileSync),
 	"nothing works any more":         func(errorfs.Op) error { return syscall.EIO },
+	"the disk is read-only now":      readOnly,
 }
 
 func TestAFailedDiskAcknowledgesNothingAndEndsNothing(t *testing.T) {

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -50,7 +51,11 @@ func (s *Store) AwaitClock(ctx context.Context) error {
 	defer s.gate.leave()
 	ctx, cancel := clock.WithTimeout(ctx, s.options.Clock, clockPatience)
 	defer cancel()
-	return s.reserve(ctx)
+	err := s.reserve(ctx)
+	if st := s.space.state.Load(); err != nil && st.Level == SpaceFull {
+		return fmt.Errorf("%w: %d bytes are free, and the clock's bound cannot be moved: %w", ErrFull, st.Free, err)
+	}
+	return err
 }
 
 // clockPatience bounds AwaitClock: a disk that takes longer than a whole request may

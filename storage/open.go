@@ -71,6 +71,7 @@ func (s *Store) openPebble() error {
 	s.disk = &disk{
 		FS:    vfs.OnDiskFull(s.fs, s.space.ballast.drop),
 		fault: s.fault, clock: s.options.Clock, onFail: s.fail,
+		onFull: func(err error) { s.warn("the log waits for room on the disk", err) },
 		frozen: newOnce(), parked: newOnce(), closing: make(chan struct{}),
 	}
 	s.logger = &pebbleLogger{log: s.options.Logger, limit: s.limit, onFail: s.fail, park: s.disk.parkForever}
