@@ -6,14 +6,22 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/hengedb/henge/cmd/henge/internal/exit"
 )
 
 func main() {
+	if relaxes(os.Args[1:]) {
+		relax()
+	}
 	os.Exit(int(supervise(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Environ())))
 }
+
+// relaxes reports whether a command line runs a node, which relax is for. One that only
+// names a key so starts over in vain, and is none the worse.
+func relaxes(args []string) bool { return slices.Contains(args, "serve") }
 
 // streams are what a process reads and writes.
 type streams struct {
