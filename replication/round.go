@@ -78,11 +78,13 @@ type round struct {
 // maxAsks bounds the nodes of one round: every replica, and twice as many fallbacks.
 const maxAsks = maxTargets + 2*maxTargets
 
-// start prepares a round. Every node it may ask has room for its replies, so that
-// no sender waits.
+// start prepares a round. Every node it may ask has room for its reply, so that no
+// sender waits: this one, those of either set and the fallbacks. Room for all that any
+// ring could have would be ten times what a put else allocates on its coordinator.
 func (r *round) start() {
 	r.recount()
-	r.replies = make(chan rpc.Reply, maxAsks)
+	n := len(r.place.replicas)
+	r.replies = make(chan rpc.Reply, 1+n+len(r.place.doc.Entry(r.place.partition).Second())+maxFallbacks(n))
 	r.silence = make(chan struct{}, 1)
 }
 
@@ -137,7 +139,7 @@ func (r *round) callReserve() {
 func (r *round) next(a *ask) bool {
 	r.callReserve()
 	at := slices.IndexFunc(r.spares, func(id ring.NodeID) bool { return r.tally.helps(r.place.sets(id)) })
-	if at < 0 {
+	if at < 0 || len(r.asks) == cap(r.replies) {
 		return false
 	}
 	a.stoodIn = true
