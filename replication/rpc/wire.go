@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -85,12 +86,14 @@ func (w *wire) holdLocked(n int64) {
 }
 
 // write is the writer's loop: whatever is ready goes in one write, and of each
-// large message one piece at a time.
+// large message one piece at a time. First it lets those run who are about to send: to
+// enter the kernel, and to be woken by it, costs more than most of what is sent.
 func (w *wire) write() {
 	var buffer []byte
 	for {
 		select {
 		case <-w.wake:
+			runtime.Gosched()
 		case <-w.done:
 			return
 		}
