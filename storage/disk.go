@@ -239,7 +239,13 @@ func (d *disk) openLog(do func() (vfs.File, error)) (vfs.File, error) {
 	if err = d.swallow(err); err != nil {
 		return nil, err
 	}
-	return &logFile{File: f, disk: d}, nil
+	log := &logFile{File: f, disk: d}
+	info, err := log.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	log.size = info.Size() // above 0 where a log's file is used again
+	return log, nil
 }
 
 // OpenDir opens a directory for syncing, which belongs to changing logs: its
