@@ -10,7 +10,7 @@
 //	BALLAST   room to give up when the disk is full
 //	db/       Pebble's files
 //
-// Pebble's keys begin with one of three letters. Objects and hints lie in ring
+// Pebble's keys begin with one of four letters. Objects and hints lie in ring
 // order, so that a partition, a segment and a transfer are each one range.
 // Numbers are big-endian.
 //
@@ -20,9 +20,13 @@
 //	hint    +-----+-------------+-----+--------+-----+
 //	        | 'h' | position: 8 | len | bucket | key |   value: below
 //	        +-----+-------------+-----+--------+-----+
+//	aside   +-----+--------+------------+-------------+-----+--------+-----+
+//	        | 'a' | set: 4 | 'o' or 'h' | position: 8 | len | bucket | key |   value: as in its place
+//	        +-----+--------+------------+-------------+-----+--------+-----+
 //	record  +-----+------+
 //	        | 'm' | name |   node, starts, clock (8 bytes each), cluster, document,
-//	        +-----+------+   and '+' before the names of SaveMeta
+//	        +-----+------+   epochs/ and a partition, aside/ and a set, and '+'
+//	                         before the names of SaveMeta
 //
 //	hint's  +---+----------+---------+------+---+-----------+---+-----------+--------+
 //	value   | 1 | since: 8 | mark: 8 | w: 4 | n | n x id: 8 | m | m x id: 8 | object |
@@ -64,6 +68,13 @@
 // recently used 16,384 of them. Actors end when the partition or hint is given
 // up, when a read of it meets a damaged block, and when wall and monotonic time
 // come apart. A dot that is known already is an alarm and ends its actor too.
+//
+// # Fenced partitions
+//
+// A partition of which the store has lost memory (Epochs.Fenced) is as good as not there:
+// it answers no read, scans leave it out, its hash tree is not known, and it takes no
+// write but KindRefill. SetAside moves what it holds to a section of its own, a bounded
+// batch at a time, each with the count of what was moved.
 //
 // # When the disk fails
 //

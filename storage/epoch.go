@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -64,6 +65,11 @@ func (s *Store) Epochs(p ring.Partition) Epochs {
 // before has been applied: whatever comes later is refused unless it was read at the
 // raised epoch. While it runs, no other one does; change must not wait.
 func (s *Store) ChangeEpochs(ctx context.Context, of []ring.Partition, change func(ring.Partition, Epochs) (Epochs, bool)) error {
+	return s.changeEpochs(ctx, of, change, nil)
+}
+
+// changeEpochs is ChangeEpochs, in one with other records.
+func (s *Store) changeEpochs(ctx context.Context, of []ring.Partition, change func(ring.Partition, Epochs) (Epochs, bool), with map[string][]byte) error {
 	if err := s.begin(); err != nil {
 		return err
 	}
@@ -80,6 +86,7 @@ func (s *Store) ChangeEpochs(ctx context.Context, of []ring.Partition, change fu
 	}
 	next := map[ring.Partition]Epochs{}
 	records := map[string][]byte{}
+	maps.Copy(records, with)
 	var err error
 	for _, p := range of {
 		if int(p) >= len(l.states) {
@@ -97,7 +104,7 @@ func (s *Store) ChangeEpochs(ctx context.Context, of []ring.Partition, change fu
 	if err != nil || len(next) == 0 {
 		return err
 	}
-	if err := s.putRecords(ctx, records); err != nil {
+	if err := s.putRecords(ctx, s.db.NewBatch(), records, func() {}); err != nil {
 		return fmt.Errorf("save epochs: %w", err)
 	}
 	s.swapEpochs(l, next)
@@ -110,15 +117,14 @@ func (s *Store) ChangeEpochs(ctx context.Context, of []ring.Partition, change fu
 	return nil
 }
 
-// swapEpochs makes the states go by new epochs. Who is fenced, or is so no more, mints by
-// another actor from then on (R1).
+// swapEpochs makes the states go by new epochs.
 func (s *Store) swapEpochs(l *layout, next map[ring.Partition]Epochs) {
 	s.layoutMu.Lock()
 	defer s.layoutMu.Unlock()
 	for p, e := range next {
 		now := *l.states[p].Load()
-		if now.Epochs.Fenced != e.Fenced && now.holding != nil {
-			now.holding = s.newHolding()
+		if now.Epochs.Fenced != e.Fenced {
+			now.fence(s)
 		}
 		now.Epochs = e
 		l.states[p].Store(&now)

@@ -51,6 +51,7 @@ type section byte
 
 // The sections of the store, in their order on disk.
 const (
+	sectionAside  section = 'a'
 	sectionHint   section = 'h'
 	sectionMeta   section = 'm'
 	sectionObject section = 'o'

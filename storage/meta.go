@@ -17,6 +17,7 @@ const (
 	metaCluster  = "cluster"  // the cluster's id
 	metaDocument = "document" // the cluster document, as decided
 	metaEpochs   = "epochs/"  // before 4 bytes of a partition: 34 bytes, see Epochs
+	metaAside    = "aside/"   // before 4 bytes of a set: JSON, see Aside
 	metaCallers  = "+"        // before the names of SaveMeta
 )
 

@@ -28,6 +28,7 @@ func Open(dir string, o Options) (*Store, error) {
 		hintActors: &hintActors{order: list.New(), byKey: map[Key]*list.Element{}},
 		drift:      drift{base: o.Clock.Now()}, binding: make(chan struct{}, 1),
 		dropping: make(chan struct{}, 1), building: make(chan struct{}, 1), epoching: make(chan struct{}, 1),
+		asiding: make(chan struct{}, 1),
 	}
 	for _, step := range []func() error{s.openDir, s.openPebble, s.openRecords, s.countHints} {
 		if err := step(); err != nil {

@@ -17,6 +17,7 @@ type PartitionState struct {
 	Held      bool       // this node is in a set that puts count in
 	Epochs    Epochs     // of reaping
 
+	fences  int      // how often this start has fenced the partition, or ended that
 	holding *holding // nil when this node does not serve: only who serves mints (R1)
 	tree    *tree    // nil when this node does not hold it
 }
@@ -111,7 +112,7 @@ func (s *Store) state(p ring.Partition, d *ring.Document, old *PartitionState, r
 	now := &PartitionState{Partition: p, Entry: entry, Document: d.Version, Held: entry.Takes(s.nodeID)}
 	now.tree = s.treeFor(d, old, now.Held, renewed)
 	if old != nil {
-		now.Epochs = old.Epochs
+		now.Epochs, now.fences = old.Epochs, old.fences
 	}
 	switch {
 	case !d.IsPrimary(p, s.nodeID):

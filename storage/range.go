@@ -52,8 +52,12 @@ func (s *Store) ObjectPage(ctx context.Context, first, last ring.Position, after
 
 // recordPage reads a page of the objects from position first to last, after a key.
 func (s *Store) recordPage(ctx context.Context, first, last ring.Position, after Key, records, bytes int) (page []Record, more bool, err error) {
+	before := s.stateOf(first)
 	lower := ScanFrom{Position: first, Key: after}.bound(sectionObject)
 	pairs, next, err := s.page(ctx, sectionObject, lower, keyAfter(sectionObject, last), pageLimits{records, bytes})
+	if err == nil {
+		err = s.unfenced(before)
+	}
 	if err != nil {
 		return nil, false, err
 	}
@@ -176,6 +180,8 @@ func (s *Store) mayDrop(p ring.Partition, changed uint64) error {
 		return fmt.Errorf("%w, by document %d", ErrHeld, state.Document)
 	case state.Entry.Changed != changed:
 		return fmt.Errorf("%w: the entry was changed by %d, want %d", ErrNoDocument, state.Entry.Changed, changed)
+	case state.Epochs.Fenced:
+		return ErrFenced // it is set aside
 	}
 	return s.locks.pass(s.fault)
 }

@@ -58,7 +58,11 @@ func (s *Store) read(ctx context.Context, in section, k Key) ([]byte, ring.Posit
 		return nil, 0, context.Cause(ctx)
 	}
 	pos := k.Position()
+	before := s.stateOf(pos)
 	raw, err := s.get(in, pos, k)
+	if err == nil {
+		err = s.unfenced(before)
+	}
 	if err != nil {
 		return nil, 0, readError(k, err)
 	}

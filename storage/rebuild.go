@@ -326,6 +326,9 @@ func (r *rebuild) value(key []byte) ([]byte, error) {
 	if err != nil && !unread {
 		return nil, err
 	}
+	if key[0] == byte(sectionAside) { // nobody else has it
+		return raw, nil
+	}
 	if key[0] == byte(sectionHint) {
 		if unread || raw == nil {
 			return nil, nil

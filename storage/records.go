@@ -63,18 +63,19 @@ func (s *Store) copyRecords() map[string][]byte { return maps.Clone(s.records.by
 
 // putMeta is saveMeta for who is inside the gate.
 func (s *Store) putMeta(ctx context.Context, name string, value []byte) error {
-	if err := s.putRecords(ctx, map[string][]byte{name: append([]byte{}, value...)}); err != nil {
+	values := map[string][]byte{name: append([]byte{}, value...)}
+	if err := s.putRecords(ctx, s.db.NewBatch(), values, func() {}); err != nil {
 		return fmt.Errorf("save record %q: %w", name, err)
 	}
 	return nil
 }
 
-// putRecords writes records, none of them nil, in one change, and waits for the sync.
-func (s *Store) putRecords(ctx context.Context, values map[string][]byte) error {
-	b := s.db.NewBatch()
+// putRecords writes records, of which nil ones are removed, with what b writes, and waits
+// for the sync; after runs once all of it is applied.
+func (s *Store) putRecords(ctx context.Context, b *pebble.Batch, values map[string][]byte, after func()) error {
 	var err error
 	for name, value := range values {
-		err = errors.Join(err, b.Set(metaKey(name), value, nil))
+		err = errors.Join(err, set(b, metaKey(name), value))
 	}
 	if err == nil {
 		err = s.takeRecords(ctx)
@@ -82,6 +83,13 @@ func (s *Store) putRecords(ctx context.Context, values map[string][]byte) error 
 	if err != nil {
 		return errors.Join(err, b.Close())
 	}
-	applied := func() { maps.Copy(s.records.byName, values) }
+	applied := func() {
+		for name, value := range values {
+			if s.records.byName[name] = value; value == nil {
+				delete(s.records.byName, name)
+			}
+		}
+		after()
+	}
 	return s.start(b, func() { <-s.records.token }, applied).Wait(ctx)
 }

@@ -61,8 +61,9 @@ func (f ScanFrom) bound(s section) []byte {
 
 // Scan yields the objects from from up to and with position last, in ring order,
 // each key at most once. It is no snapshot: each record is as of the moment its
-// page was read. The records are the caller's. A scan that cannot go on yields an
-// error and ends; ErrCorrupt when a block is damaged.
+// page was read. The records are the caller's. What lies in fenced partitions is left
+// out. A scan that cannot go on yields an error and ends; ErrCorrupt when a block is
+// damaged.
 func (s *Store) Scan(ctx context.Context, from ScanFrom, last ring.Position) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		for p := range s.pages(ctx, sectionObject, from.bound(sectionObject), last) {
@@ -128,6 +129,9 @@ func (s *Store) pages(ctx context.Context, in section, lower []byte, last ring.P
 			var err error
 			page, lower, err = s.page(ctx, in, lower, upper, pageLimits{pageRecords, pageBytes})
 			for _, p := range page {
+				if s.stateOf(p.pos).fenced() {
+					continue
+				}
 				if !yield(p) {
 					return
 				}

@@ -51,6 +51,7 @@ type Store struct {
 	building   chan struct{} // a token: one BuildTree at a time
 	epoching   chan struct{} // a token: one ChangeEpochs at a time
 	rebuilding chan struct{} // a token: one Rebuild at a time
+	asiding    chan struct{} // a token: one change of what is set aside at a time
 
 	layoutMu sync.Mutex // for swapping states; readers take none
 	layout   atomic.Pointer[layout]

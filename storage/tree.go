@@ -135,13 +135,17 @@ func (s *Store) TreeState(p ring.Partition) (held, known bool) {
 	return t != nil, t != nil && t.built.Load()
 }
 
-// treeOf is partition p's tree; nil when it is not held.
+// treeOf is partition p's tree; nil when it is not held, or fenced.
 func (s *Store) treeOf(p ring.Partition) *tree {
 	l := s.layout.Load()
 	if l == nil || int(p) >= len(l.states) {
 		return nil
 	}
-	return l.states[p].Load().tree
+	state := l.states[p].Load()
+	if state.fenced() {
+		return nil
+	}
+	return state.tree
 }
 
 // TreeStats tell how far the hash trees are.
@@ -158,7 +162,7 @@ func (s *Store) TreeStats() TreeStats {
 		return stats
 	}
 	for i := range l.states {
-		if t := l.states[i].Load().tree; t != nil {
+		if t := s.treeOf(ring.Partition(i)); t != nil { //nolint:gosec // there are few
 			stats.Held++
 			if t.built.Load() {
 				stats.Known++

@@ -54,6 +54,9 @@ func (s *Store) BuildTree(ctx context.Context, p ring.Partition, pace func(ctx c
 		if read, err = s.buildLeaves(ctx, t, segments); err != nil {
 			return fmt.Errorf("hash tree of partition %d: %w", p, err)
 		}
+		if s.treeOf(p) != t {
+			return nil // nobody asks for it any more
+		}
 	}
 	t.built.Store(true)
 	return pace(ctx, read)
@@ -97,6 +100,10 @@ func (s *Store) buildLeaves(ctx context.Context, t *tree, r segmentRange) (read 
 		segment := r.first + ring.Segment(i) //nolint:gosec // at most 64
 		if err := s.locks.lock(ctx, segment, s.fault); err != nil {
 			return read, err
+		}
+		if s.treeOf(r.partition) != t { // it was fenced meanwhile, or given up
+			s.locks.unlock(segment)
+			return read, nil
 		}
 		t.add(segment, scanned[i].minus(copied[i]))
 		s.locks.unlock(segment)
