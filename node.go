@@ -112,7 +112,7 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	}
 	n.agent, err = agree.New(agree.Options{
 		Self: n.store.NodeID(), Log: documentLog{n.store}, Peers: agreePeers{n}, Clock: n.o.Seams.Clock,
-		Rand: n.rand, Logger: n.log, Adopted: n.adopted,
+		Rand: n.rand, Logger: n.log, Adopted: n.adopted, Abstain: func() string { return replication.Abstains(n.store) },
 	})
 	if err != nil {
 		return err

@@ -37,6 +37,7 @@ type testNode struct {
 	host  string
 	store *storage.Store
 	agent *agree.Agent
+	stop  func()        // ends it
 	alone atomic.Bool   // it pulls no documents
 	skew  atomic.Int64  // nanoseconds that its clock is ahead
 	free  atomic.Uint64 // bytes on its disk, of which it refuses puts below diskMark
@@ -75,11 +76,7 @@ func inClusterOver(t *testing.T, size int, disk func(i int) vfs.FS, f func(t *te
 		for i := range size {
 			n := &testNode{host: fmt.Sprintf("n%d", i)}
 			n.free.Store(1 << 40)
-			var err error
-			space := func(string) (free, total uint64, err error) { return n.free.Load(), 1 << 40, nil }
-			if n.store, err = storage.Open("store", storage.Options{FS: disk(i), Space: space, LowWater: diskMark, Clock: skewed{n}}); err != nil {
-				t.Fatal(err)
-			}
+			n.open(t, disk(i))
 			c.nodes = append(c.nodes, n)
 			peers = append(peers, ring.Peer{ID: n.store.NodeID(), Name: n.host, RPC: n.host + ":1", Nonce: 1})
 			first.Members = append(first.Members, ring.Member{ID: n.store.NodeID(), Name: n.host, Weight: 100, RPC: n.host + ":1"})
@@ -100,6 +97,16 @@ func inClusterOver(t *testing.T, size int, disk func(i int) vfs.FS, f func(t *te
 		synctest.Wait()
 		f(t, c)
 	})
+}
+
+// open opens the node's store.
+func (n *testNode) open(t *testing.T, disk vfs.FS) {
+	t.Helper()
+	space := func(string) (free, total uint64, err error) { return n.free.Load(), 1 << 40, nil }
+	var err error
+	if n.store, err = storage.Open("store", storage.Options{FS: disk, Space: space, LowWater: diskMark, Clock: skewed{n}}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (c *cluster) start(n *testNode) {
@@ -143,17 +150,19 @@ func (c *cluster) start(n *testNode) {
 		c.t.Fatal(err)
 	}
 	endpoint.Serve(l)
-	c.t.Cleanup(func() {
-		_ = n.Close() // a test may have closed it
-		for what, end := range map[string]func() error{"agent": n.agent.Close, "rpc": endpoint.Close} {
+	coordinator, agent, store := n.Coordinator, n.agent, n.store
+	n.stop = sync.OnceFunc(func() {
+		_ = coordinator.Close() // a test may have closed it
+		for what, end := range map[string]func() error{"agent": agent.Close, "rpc": endpoint.Close} {
 			if err := end(); err != nil {
 				c.t.Errorf("close %s: %v", what, err)
 			}
 		}
-		if err := n.store.Close(); err != nil {
+		if err := store.Close(); err != nil {
 			c.t.Errorf("close store: %v", err)
 		}
 	})
+	c.t.Cleanup(n.stop)
 }
 
 // agreePeers carries what agents say, unless their node is alone.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hengedb/henge/replication/agree"
 	"github.com/hengedb/henge/replication/exchange"
+	"github.com/hengedb/henge/replication/fence"
 	"github.com/hengedb/henge/replication/governor"
 	"github.com/hengedb/henge/replication/handoff"
 	"github.com/hengedb/henge/replication/heal"
@@ -109,6 +110,7 @@ type Coordinator struct {
 	exchange *exchange.Exchange
 	sweep    *sweep.Sweep
 	reap     *reap.Reap
+	fence    *fence.Fence
 	skew     *skew.Skew
 	heal     *heal.Heal
 	clock    clock.Clock
@@ -154,6 +156,7 @@ func New(o Options) (*Coordinator, error) {
 			c.exchange.Back(id)
 			c.reap.Kick()
 			c.heal.Kick()
+			c.fence.Kick()
 		},
 	})
 	c.governor = governor.New(governor.Options{Clock: o.Clock, Budget: c.budget})
@@ -174,6 +177,9 @@ func New(o Options) (*Coordinator, error) {
 	})
 	c.heal = heal.New(heal.Options{
 		Store: o.Store, Cluster: healing{c}, Clock: o.Clock, Logger: o.Logger, Pace: c.governor.For(governor.Rebuilds), Healed: c.exchange.Kick,
+	})
+	c.fence = fence.New(fence.Options{
+		Store: o.Store, Cluster: fencing{c}, Budget: c.governor.For(governor.Transfers), Clock: o.Clock, Logger: o.Logger,
 	})
 	c.skew = skew.New(skew.Options{Self: c.self, Cluster: c, Clock: o.Clock, Logger: o.Logger})
 	c.serve()
@@ -200,6 +206,7 @@ func (c *Coordinator) Adopted(d *ring.Document) {
 	c.exchange.Kick()
 	c.sweep.Kick()
 	c.reap.Kick()
+	c.fence.Kick()
 	c.skew.Kick()
 	c.heal.Kick()
 }
@@ -255,6 +262,7 @@ func (c *Coordinator) Close() error {
 	c.transfer.Close()
 	c.sweep.Close()
 	c.reap.Close()
+	c.fence.Close()
 	c.skew.Close()
 	c.handoff.Close()
 	c.health.Close()

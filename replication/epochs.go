@@ -96,19 +96,21 @@ func (c *Coordinator) callAbout(ctx context.Context, to ring.NodeID, p ring.Part
 
 // meet goes by where another member stands in a partition (R5). Who has raised less than
 // another has committed has lost memory: it answered for that round, and does not know it
-// any more. Who has only raised less takes the other's, and so does a store that has none.
+// any more, and is fenced: then, and only when it was not before, meet fails with
+// storage.ErrFenced. Who has only raised less takes the other's, and so does a store that
+// has none.
 func (c *Coordinator) meet(ctx context.Context, p ring.Partition, theirs storage.Epochs) error {
 	if mine := c.store.Epochs(p); !mine.Raised.Less(theirs.Raised) && !mine.Awaited {
 		return nil
 	}
-	var lost bool
+	var fenced bool
 	err := c.store.ChangeEpochs(ctx, []ring.Partition{p}, func(_ ring.Partition, mine storage.Epochs) (storage.Epochs, bool) {
-		lost = !mine.Awaited && mine.Raised.Less(theirs.Committed)
+		lost := !mine.Awaited && mine.Raised.Less(theirs.Committed)
 		switch {
 		case lost && mine.Fenced:
 			return mine, false
 		case lost:
-			mine.Fenced = true
+			mine.Fenced, fenced = true, true
 		case mine.Awaited:
 			mine.Raised, mine.Committed = theirs.Raised, theirs.Committed
 		case mine.Raised.Less(theirs.Raised):
@@ -121,11 +123,11 @@ func (c *Coordinator) meet(ctx context.Context, p ring.Partition, theirs storage
 	switch {
 	case err != nil:
 		return fmt.Errorf("epochs of partition %d: %w", p, err)
-	case lost:
+	case fenced:
 		c.counters.Fenced.Add(1)
 		c.log.Error("this node has lost memory of a partition: another one has finished a round of reaping that this one answered for and does not know of; "+
 			"the partition is fenced, and is filled from the other replicas", slog.Int("partition", int(p)))
-		c.reap.Kick()
+		c.fence.Kick()
 		return storage.ErrFenced
 	}
 	return nil
@@ -133,12 +135,18 @@ func (c *Coordinator) meet(ctx context.Context, p ring.Partition, theirs storage
 
 // learnEpochs asks a node where it stands in a partition, and goes by it.
 func (c *Coordinator) learnEpochs(ctx context.Context, from ring.NodeID, p ring.Partition) error {
-	_, err := c.callAbout(ctx, from, p, rpc.Call{Method: methodEpochs, Class: rpc.Small})
+	_, err := c.callAbout(ctx, from, p, rpc.Call{Method: methodEpochs, Class: rpc.Small, Body: binary.BigEndian.AppendUint32(nil, uint32(p))})
 	return err
 }
 
-// serveEpochs answers with nothing: every answer names the epochs.
-func (c *Coordinator) serveEpochs(context.Context, *rpc.Request) ([]byte, error) { return nil, nil }
+// serveEpochs answers with nothing: every answer names the epochs. Those of a fenced
+// partition are nothing to go by.
+func (c *Coordinator) serveEpochs(_ context.Context, req *rpc.Request) ([]byte, error) {
+	if len(req.Body) == 4 && c.fenced(ring.Partition(binary.BigEndian.Uint32(req.Body))) {
+		return nil, refused{storage.ErrFenced}
+	}
+	return nil, nil
+}
 
 // renewal is what a put sends again where a replica has refused it for its epoch: what
 // this node holds now, once it knows the epoch.

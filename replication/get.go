@@ -113,6 +113,9 @@ func (c *Coordinator) readOnce(ctx context.Context, q *query, again bool) (*foun
 	if errors.Is(err, errStale) {
 		return nil, err
 	}
+	if err == nil && r.ownCounts() && c.fenced(q.place.partition) { // an answer has just told
+		return nil, refusal(storage.ErrFenced)
+	}
 	if err != nil {
 		return nil, c.quorumError(verbGet, q.key, r, r.results(q.place.doc, q.place.down), request.None, err)
 	}
@@ -128,7 +131,7 @@ func (c *Coordinator) readOnce(ctx context.Context, q *query, again bool) (*foun
 func (c *Coordinator) readOwn(ctx context.Context, q *query, f *found) (causal.Digest, error) {
 	object, _, err := c.held(ctx, q.key, q.place.holds)
 	if err != nil {
-		if !errors.Is(err, storage.ErrCorrupt) { // of which the store tells, not for each read
+		if !errors.Is(err, storage.ErrCorrupt) && !errors.Is(err, storage.ErrFenced) { // of which is told otherwise, not for each read
 			c.log.Error("local read", attrKey(q.key), attrErr(err))
 		}
 		return causal.Digest{}, refusal(err)

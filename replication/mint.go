@@ -262,6 +262,7 @@ func refusal(err error) error {
 		{storage.ErrFailed, request.ErrStoreFailed},
 		{storage.ErrClosed, request.ErrClosed},
 		{storage.ErrNoDocument, request.ErrNotReady}, // the first one is held, and is installed next
+		{storage.ErrFenced, request.ErrNotReady},
 		{context.DeadlineExceeded, request.ErrTimeout},
 	} {
 		if errors.Is(err, row.from) {

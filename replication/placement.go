@@ -17,7 +17,7 @@ type placement struct {
 	down      []ring.NodeID // the others
 	late      []ring.NodeID // those of down that may only be slow: asked when the others are too few
 	fallbacks []ring.NodeID // who stands in, in the order of the preference list; those believed to answer
-	holds     bool          // this node serves: it reads and mints
+	holds     bool          // this node serves, and is not fenced: it reads and mints
 	beside    bool          // this node is in the second set only: it neither mints nor counts in a read (R1)
 	crosses   bool          // nobody else is left: who is in one set stands in for the other too
 }
@@ -34,8 +34,9 @@ func (c *Coordinator) place(doc *ring.Document, position ring.Position) placemen
 	for i := range p.replicas {
 		c.sort(&p, p.replicas[(at+i)%len(p.replicas)])
 	}
-	p.holds = slices.Contains(p.replicas, c.self)
-	p.beside = !p.holds && slices.Contains(doc.Entry(p.partition).Second(), c.self)
+	serves := slices.Contains(p.replicas, c.self)
+	p.holds = serves && !c.fenced(p.partition)
+	p.beside = !serves && slices.Contains(doc.Entry(p.partition).Second(), c.self)
 	if c.zone != "" {
 		slices.SortStableFunc(p.up, func(a, b ring.NodeID) int { return c.distance(doc, a) - c.distance(doc, b) })
 	}
@@ -55,9 +56,18 @@ func (c *Coordinator) placeWrite(doc *ring.Document, position ring.Position) pla
 	return p
 }
 
+// fenced reports whether this node has lost memory of a partition: it is then as good as
+// down there.
+func (c *Coordinator) fenced(p ring.Partition) bool { return c.store.Epochs(p).Fenced }
+
+// answers reports whether a node is believed to answer for a partition.
+func (c *Coordinator) answers(id ring.NodeID, p ring.Partition) bool {
+	return c.health.Up(id) && (id != c.self || !c.fenced(p))
+}
+
 // sort enters a replica by whether it is believed to answer.
 func (c *Coordinator) sort(p *placement, id ring.NodeID) {
-	if c.health.Up(id) {
+	if c.answers(id, p.partition) {
 		p.up = append(p.up, id)
 		return
 	}
@@ -75,7 +85,7 @@ func (c *Coordinator) standIns(p *placement) {
 	}
 	p.fallbacks = []ring.NodeID{}
 	for id := range p.doc.Fallbacks(p.partition) {
-		if c.health.Up(id) {
+		if c.answers(id, p.partition) {
 			p.fallbacks = append(p.fallbacks, id)
 		}
 		if len(p.fallbacks) == maxFallbacks(len(p.replicas)) {

@@ -11,6 +11,7 @@ import (
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage"
 	"github.com/hengedb/henge/storage/causal"
 	"github.com/hengedb/henge/storage/clock"
 )
@@ -64,6 +65,10 @@ func (c *Coordinator) change(ctx context.Context, verb string, key keyName, valu
 // who has minted it by then knows the operation again.
 func (c *Coordinator) coordinate(ctx context.Context, w *write) (receipt request.Receipt, err error) {
 	for attempt := 0; ; attempt++ {
+		if c.fenced(w.place.partition) {
+			err = refusal(storage.ErrFenced) // another one is to coordinate
+			break
+		}
 		if w.place.beside || (w.knobs.strict && !w.place.holds) {
 			err = errStale // only who serves mints, or who stands in (R1), and only a copy that serves is strict
 			break
@@ -108,6 +113,9 @@ func (c *Coordinator) attempt(ctx context.Context, w *write, again bool) (reques
 	if errors.Is(err, errStale) {
 		r.cancel() // the next run sends it to whom it belongs
 		return request.Receipt{}, err
+	}
+	if err == nil && c.fenced(w.place.partition) {
+		err = refusal(storage.ErrFenced) // what this node has counted for is set aside
 	}
 	receipt := c.receipt(w, m, r)
 	if err != nil {

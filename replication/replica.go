@@ -19,7 +19,7 @@ func (c *Coordinator) serve() {
 	c.rpc.Handle(methodJoin, rpc.Spawn, c.about(c.serveJoin))
 	c.rpc.Handle(methodRead, rpc.Spawn, c.about(c.serveRead))
 	c.rpc.Handle(methodForward, rpc.Spawn, c.serveForward)
-	c.rpc.Handle(methodScan, rpc.Spawn, c.serveScan)
+	c.rpc.Handle(methodScan, rpc.Spawn, c.about(c.serveScan))
 	c.rpc.Handle(methodInspect, rpc.Spawn, c.serveInspect)
 	c.rpc.Handle(methodTransfer, rpc.Spawn, c.about(c.serveTransfer))
 	c.rpc.Handle(methodExchange, rpc.Spawn, c.about(c.serveExchange))
@@ -41,6 +41,8 @@ func (r refused) RPCCode() uint16 {
 		return codeStale
 	case errors.Is(r.err, storage.ErrEpoch):
 		return codeEpoch
+	case errors.Is(r.err, storage.ErrFenced):
+		return codeFenced
 	}
 	return codeRefused
 }
@@ -50,6 +52,7 @@ const (
 	codeRefused uint16 = 1
 	codeStale   uint16 = 2
 	codeEpoch   uint16 = 3
+	codeFenced  uint16 = 4
 )
 
 // serveJoin joins an object that another node sent into this node's copy, or into

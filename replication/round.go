@@ -9,6 +9,7 @@ import (
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage"
 	"github.com/hengedb/henge/storage/causal"
 	"github.com/hengedb/henge/storage/clock"
 )
@@ -235,6 +236,11 @@ func (r *round) ownPending() bool {
 	return len(r.asks) > 0 && r.asks[0].node == r.c.self && r.asks[0].state == askPending
 }
 
+// ownCounts reports whether this node's own part is among those that count.
+func (r *round) ownCounts() bool {
+	return len(r.asks) > 0 && r.asks[0].node == r.c.self && r.asks[0].state == askOK
+}
+
 // finish takes in the answers that nobody waits for any more.
 func (r *round) finish() {
 	r.watch()
@@ -346,7 +352,7 @@ func (r *round) replaceStale() {
 func (r *round) explain(a *ask, err error) (result request.Result, detail string) {
 	var remote *rpc.RemoteError
 	switch {
-	case errors.As(err, &remote), errors.Is(err, errMessage), errors.Is(err, rpc.ErrTooLarge), a.node == r.c.self:
+	case errors.As(err, &remote), errors.Is(err, errMessage), errors.Is(err, storage.ErrFenced), errors.Is(err, rpc.ErrTooLarge), a.node == r.c.self:
 		return request.ResultRefused, err.Error()
 	case errors.Is(err, rpc.ErrUnreachable), errors.Is(err, rpc.ErrBroken), errors.Is(err, rpc.ErrRefused):
 		r.c.health.Failed(a.node, err.Error())

@@ -32,15 +32,19 @@ func (c *Coordinator) route(ctx context.Context, w *write) (receipt request.Rece
 }
 
 // routeOnce is one try. A primary that cannot mint for a reason of its own hands the write
-// on too: its disk is full, its copy of the key is damaged, its clock is off.
+// on too: its disk is full, its copy of the key is damaged, its clock is off, or it turns
+// out to be fenced.
 func (c *Coordinator) routeOnce(ctx context.Context, w *write) (request.Receipt, error) {
 	leaders := c.leaders(&w.place, w.knobs.strict)
 	if len(leaders) > 0 && leaders[0] == c.self {
 		receipt, err := c.coordinate(ctx, w)
-		if !cannotMint(err) || request.OutcomeOf(err) != request.None {
+		if !c.handsOn(w, err) {
 			return receipt, err
 		}
-		leaders = leaders[1:]
+		if err := c.locateWrite(w); err != nil {
+			return receipt, err
+		}
+		leaders = slices.DeleteFunc(c.leaders(&w.place, w.knobs.strict), func(id ring.NodeID) bool { return id == c.self })
 		if len(leaders) == 0 {
 			return receipt, err
 		}
@@ -65,9 +69,15 @@ func (c *Coordinator) routeOnce(ctx context.Context, w *write) (request.Receipt,
 	return answer.receipt, answer.err
 }
 
-// cannotMint reports whether a write was refused for what ails this node, and not others.
-func cannotMint(err error) bool {
-	return errors.Is(err, request.ErrFull) || errors.Is(err, request.ErrCorrupt) || errors.Is(err, skew.ErrOff)
+// handsOn reports whether a write was refused for what ails this node and not others, who
+// may coordinate it. What a fenced one has written is set aside with the rest: it knows
+// the operation only.
+func (c *Coordinator) handsOn(w *write, err error) bool {
+	if err != nil && c.fenced(w.place.partition) {
+		return elsewhere(err)
+	}
+	ails := errors.Is(err, request.ErrFull) || errors.Is(err, request.ErrCorrupt) || errors.Is(err, skew.ErrOff)
+	return ails && request.OutcomeOf(err) == request.None
 }
 
 // routeGet runs a read here when this node holds the key, and hands it on otherwise;
@@ -90,7 +100,14 @@ func (c *Coordinator) routeGet(ctx context.Context, q *query) (request.Value, er
 func (c *Coordinator) routeGetOnce(ctx context.Context, q *query) (request.Value, error) {
 	leaders := c.leaders(&q.place, q.knobs.strict)
 	if len(leaders) > 0 && leaders[0] == c.self {
-		return c.answer(ctx, q)
+		value, err := c.answer(ctx, q)
+		if err == nil || !elsewhere(err) || !c.fenced(q.place.partition) {
+			return value, err
+		}
+		if err := c.locateQuery(q); err != nil { // this node turned out to be fenced
+			return value, err
+		}
+		leaders = c.leaders(&q.place, q.knobs.strict)
 	}
 	head := forwarded{
 		Verb: verbGet, Bucket: q.key.bucket, Key: []byte(q.key.key), Timeout: q.knobs.timeout, Trace: q.options.Trace,

@@ -12,6 +12,7 @@ import (
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/rpc"
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage"
 	"github.com/hengedb/henge/storage/causal"
 )
 
@@ -142,10 +143,15 @@ func (s *scan) page(ctx context.Context) ([]scanRow, error) {
 	return rows, nil
 }
 
-// gatherAnew gathers, and anew where the layout moved under it.
+// gatherAnew gathers, and anew where the layout moved under it, or this node turned out to
+// be fenced.
 func (s *scan) gatherAnew(ctx context.Context, wanted scanRequest) ([]scanPage, error) {
 	for attempt := 0; ; attempt++ {
+		was := s.c.fenced(s.partition)
 		pages, err := s.gather(ctx, wanted, attempt < maxStale)
+		if err != nil && !was && s.c.fenced(s.partition) && attempt < maxStale {
+			continue
+		}
 		if !errors.Is(err, errStale) || attempt == maxStale {
 			return pages, err
 		}
@@ -173,10 +179,15 @@ func (s *scan) gather(ctx context.Context, wanted scanRequest, again bool) ([]sc
 	if err != nil {
 		return nil, err
 	}
+	body = s.c.stamp(body, place.partition)
 	var pages []scanPage
 	r.body = func(*ask) []byte { return body }
 	r.accept = func(_ *ask, body []byte) error {
-		page, err := decodePage(body, wanted)
+		var page scanPage
+		body, err := s.c.answered(ctx, body)
+		if err == nil {
+			page, err = decodePage(body, wanted)
+		}
 		if err == nil {
 			pages = append(pages, page)
 		}
@@ -200,6 +211,9 @@ func (s *scan) gather(ctx context.Context, wanted scanRequest, again bool) ([]sc
 	err = s.c.await(ctx, r, s.doc, again)
 	if errors.Is(err, errStale) {
 		return nil, err
+	}
+	if err == nil && r.ownCounts() && s.c.fenced(place.partition) {
+		err = refusal(storage.ErrFenced)
 	}
 	if err != nil {
 		return nil, s.c.quorumError("scan", keyName{bucket: s.bucket.Name}, r, r.results(s.doc, place.down), request.None, err)

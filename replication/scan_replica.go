@@ -68,6 +68,7 @@ func (c *Coordinator) scanOwn(ctx context.Context, wanted scanRequest) (scanPage
 	var page scanPage
 	looked, size := 0, 0
 	from := storage.ScanFrom{Position: wanted.From.Position, Key: storage.Key{Bucket: wanted.From.Bucket, Key: string(wanted.From.Key)}}
+	still := c.store.Watch(wanted.Last)
 	for record, err := range c.store.Scan(ctx, from, wanted.Last) {
 		if err != nil {
 			return scanPage{}, err
@@ -87,7 +88,7 @@ func (c *Coordinator) scanOwn(ctx context.Context, wanted scanRequest) (scanPage
 			break
 		}
 	}
-	return page, nil
+	return page, still()
 }
 
 func (p scanPage) encode() ([]byte, error) {

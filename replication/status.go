@@ -31,6 +31,7 @@ func (c *Coordinator) Status(context.Context) request.Status {
 	}
 	s.Alarms = append(s.Alarms, c.wiped(doc)...)
 	s.Alarms = append(s.Alarms, c.skew.Alarms()...)
+	s.Alarms = append(s.Alarms, c.fencedAlarms(doc)...)
 	s.Cluster, s.Document, s.Replicas, s.Parts = doc.Cluster, doc.Name(), doc.Replicas, doc.Partitions
 	s.Changing, s.Forced, s.Aside, s.Kept = doc.Change != nil, doc.Forced, c.agent.Aside(), c.forsaken.of(doc)
 	held := make(map[ring.NodeID]int, len(doc.Members))

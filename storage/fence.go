@@ -38,3 +38,10 @@ func (p *PartitionState) fence(s *Store) {
 		p.tree = newTree(p.tree.secret)
 	}
 }
+
+// Watch returns what tells, after reads of a position's partition, whether they hold: it
+// fails with ErrFenced where the partition is fenced, or was meanwhile.
+func (s *Store) Watch(pos ring.Position) func() error {
+	before := s.stateOf(pos)
+	return func() error { return s.unfenced(before) }
+}

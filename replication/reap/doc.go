@@ -9,6 +9,7 @@
 //	first replica                  all replicas             all members
 //	────────────────────────────────────────────────────────────────────────────────
 //	1 survey   keys, digests ──>   the same, on disk?
+//	           its epochs    ──────────────────────────>    theirs
 //	2 raise    a new epoch   ──────────────────────────>    raised, on disk; and is there
 //	                                                        no hint, no leftover and no
 //	                                                        later document?
@@ -20,7 +21,8 @@
 // After 2 nobody takes what was read before it: an object carries the epoch at which it
 // was read, and whoever has raised higher refuses it. After 3 everybody knows that
 // something may have been removed: who comes back with an older disk has raised less than
-// others have committed, and is fenced. An answer that is negative or missing ends the
+// others have committed, and is fenced: at the latest in the next survey, before a raise
+// would make up for it. An answer that is negative or missing ends the
 // round for its partition, and nothing has happened but that objects have to be read
 // again. Rounds of many partitions travel in one message a member and step. None runs
 // while the layout changes, and one member that is silent stops them all: see Report.

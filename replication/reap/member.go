@@ -2,6 +2,7 @@ package reap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -63,11 +64,19 @@ func (r *Reap) table(doc *ring.Document) *answer {
 	return got
 }
 
-// survey tells which keys are not here as their digests say. It says so after a sync (R2).
+// survey tells where this node stands, and, as a replica, which keys are not here as their
+// digests say. It says so after a sync (R2). A node that has lost memory finds out here,
+// before it raises: from then on nobody could tell.
 func (r *Reap) survey(ctx context.Context, doc *ring.Document, parts []part) (*answer, error) {
-	got := &answer{Differ: map[int][]int{}}
+	got := &answer{Differ: map[int][]int{}, Stands: make([]epochs, len(parts))}
 	for i, p := range parts {
-		if why := r.serves(doc, p.Partition); why != "" {
+		err := r.o.Cluster.Meet(ctx, p.Partition, storage.Epochs{Raised: p.Stand.Raised, Committed: p.Stand.Committed})
+		if err != nil && !errors.Is(err, storage.ErrFenced) {
+			return nil, err
+		}
+		e := r.o.Store.Epochs(p.Partition)
+		got.Stands[i] = epochs{Raised: e.Raised, Committed: e.Committed}
+		if why := r.stands(doc, e, p); why != "" {
 			got.refuse(i, why)
 			continue
 		}
@@ -88,16 +97,15 @@ func (r *Reap) survey(ctx context.Context, doc *ring.Document, parts []part) (*a
 	return got, r.o.Store.Barrier(ctx)
 }
 
-// serves says why this node cannot answer for a partition as a replica.
-func (r *Reap) serves(doc *ring.Document, p ring.Partition) string {
-	e := r.o.Store.Epochs(p)
+// stands says why this node cannot take part in a partition's round.
+func (r *Reap) stands(doc *ring.Document, e storage.Epochs, p part) string {
 	switch {
-	case !slices.Contains(doc.Entry(p).Serving, r.o.Self):
-		return "it is no replica"
 	case e.Fenced:
 		return "it is fenced there"
 	case e.Awaited:
 		return "it does not know its epochs there yet"
+	case len(p.Keys) > 0 && !slices.Contains(doc.Entry(p.Partition).Serving, r.o.Self):
+		return "it is no replica"
 	}
 	return ""
 }
@@ -119,6 +127,8 @@ func (r *Reap) raise(ctx context.Context, doc *ring.Document, parts []part) (*an
 			got.refuse(i, "it is fenced there")
 		case e.Awaited:
 			got.refuse(i, "it does not know its epochs there yet")
+		case e.Raised.Less(parts[i].Stand.Committed):
+			got.refuse(i, "it has lost memory since the survey")
 		case !e.Raised.Less(parts[i].Epoch):
 			got.refuse(i, "another round has begun")
 			if got.Raised == nil {

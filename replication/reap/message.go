@@ -33,6 +33,7 @@ type ask struct {
 type part struct {
 	Partition ring.Partition `json:"partition"`
 	Epoch     causal.Epoch   `json:"epoch,omitzero"`
+	Stand     epochs         `json:"stand,omitzero"` // of a survey: where its sender stands
 	Keys      []candidate    `json:"keys,omitempty"`
 }
 
@@ -53,12 +54,13 @@ func (c candidate) is(d causal.Digest) bool { return string(c.Digest) == string(
 type answer struct {
 	Refused map[int]string       `json:"refused,omitempty"` // why not; what is not here is granted
 	Differ  map[int][]int        `json:"differ,omitempty"`  // of a survey: the keys' numbers
+	Stands  []epochs             `json:"stands,omitempty"`  // of a survey: where this node stands
 	Raised  map[int]causal.Epoch `json:"raised,omitempty"`  // of a raise: where this node stands already
 	Reaped  int                  `json:"reaped,omitempty"`
 	Epochs  []epochs             `json:"epochs,omitempty"` // of a table, by partition
 }
 
-// epochs are a partition's in a table.
+// epochs are where a node stands in a partition.
 type epochs struct {
 	Raised    causal.Epoch `json:"raised,omitzero"`
 	Committed causal.Epoch `json:"committed,omitzero"`
@@ -89,6 +91,9 @@ func (a *answer) check(parts []part) error {
 		if i < 0 || i >= len(parts) {
 			return errMessage
 		}
+	}
+	if len(a.Stands) > 0 && len(a.Stands) != len(parts) {
+		return errMessage
 	}
 	for i := range a.Raised {
 		if i < 0 || i >= len(parts) {

@@ -231,10 +231,28 @@ func (b *batch) flush() error {
 	return b.r.life.Err()
 }
 
-// survey leaves the candidates that all replicas hold alike.
+// survey leaves the candidates that all replicas hold alike. Every member takes part, and
+// learns where this node stands, as this node does of it: one that has lost memory must
+// not raise.
 func (b *batch) survey(parts []part) []part {
 	differ := map[ring.Partition]map[int]bool{}
-	parts = b.step(kindSurvey, parts, b.replicas, func(asked []part, got *answer) {
+	stands := map[ring.Partition]epochs{}
+	for i := range parts {
+		e := b.r.o.Store.Epochs(parts[i].Partition)
+		parts[i].Stand = epochs{Raised: e.Raised, Committed: e.Committed}
+	}
+	parts = b.step(kindSurvey, parts, b.members, func(asked []part, got *answer) {
+		for i, theirs := range got.Stands {
+			p := asked[i].Partition
+			highest := stands[p]
+			if highest.Raised.Less(theirs.Raised) {
+				highest.Raised = theirs.Raised
+			}
+			if highest.Committed.Less(theirs.Committed) {
+				highest.Committed = theirs.Committed
+			}
+			stands[p] = highest
+		}
 		for i, js := range got.Differ {
 			for _, j := range js {
 				if p := asked[i].Partition; differ[p] == nil {
@@ -247,6 +265,11 @@ func (b *batch) survey(parts []part) []part {
 	})
 	var left []part
 	for _, p := range parts {
+		theirs := stands[p.Partition]
+		if err := b.r.o.Cluster.Meet(b.r.life, p.Partition, storage.Epochs{Raised: theirs.Raised, Committed: theirs.Committed}); err != nil {
+			b.fail(p.Partition, err.Error())
+			continue
+		}
 		var keys []candidate
 		for j, c := range p.Keys {
 			if !differ[p.Partition][j] {
@@ -311,7 +334,11 @@ func (b *batch) step(k kind, parts []part, who func(ring.Partition) []ring.NodeI
 			sent.Keys = nil
 		}
 		for _, id := range who(p.Partition) {
-			asked[id] = append(asked[id], sent)
+			one := sent
+			if k == kindSurvey && !slices.Contains(b.doc.Entry(p.Partition).Serving, id) {
+				one.Keys = nil
+			}
+			asked[id] = append(asked[id], one)
 		}
 	}
 	var mu sync.Mutex // guards failed, and what each changes

@@ -51,7 +51,7 @@ func (t *Transfer) copyOf(j job) (*copied, error) {
 	if err != nil {
 		return nil, err
 	}
-	if raw != nil && json.Unmarshal(raw, c) == nil && c.Changed == j.changed && len(c.Sources) > 0 {
+	if len(raw) > 0 && json.Unmarshal(raw, c) == nil && c.Changed == j.changed && len(c.Sources) > 0 {
 		t.resumed.Add(1)
 	} else {
 		c = &copied{Changed: j.changed, Sources: map[ring.NodeID]*sources{}}

@@ -125,6 +125,8 @@ func (t *Transfer) jobs() (jobs []job, waiting bool) {
 	for i, entry := range doc.Layout {
 		p := ring.Partition(i) //nolint:gosec // there are few
 		switch {
+		case t.o.Store.Epochs(p).Fenced:
+			waiting = waiting || doc.Change != nil || !entry.Takes(t.self)
 		case entry.Phase == ring.PhaseCopy && slices.Contains(Copiers(entry), t.self):
 			waiting = true // an old replica may come up, and is compared with then
 			if !t.compared(doc, p) {

@@ -90,7 +90,7 @@ func (t *Transfer) proveLocked(r *Report, p ring.Partition, e ring.Entry) {
 		return
 	}
 	c := t.copies[p]
-	if c == nil || c.Changed != e.Changed {
+	if c == nil || c.Changed != e.Changed || t.o.Store.Epochs(p).Fenced {
 		r.Waiting = append(r.Waiting, p)
 		return
 	}
