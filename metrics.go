@@ -136,6 +136,10 @@ func metrics() []metric {
 		{"narrowed_contexts_total", "Contexts rewritten to what their keys hold.", count, func(n *Node) float64 { return float64(n.keys.Reap().Report().Narrowed) }},
 		{"fenced_partitions", "Partitions of which this node has lost memory, until they are filled again.", gauge, func(n *Node) float64 { return float64(len(n.store.Fenced())) }},
 		{"fenced_total", "Partitions that were fenced.", count, func(n *Node) float64 { return float64(n.keys.Counters().Fenced.Load()) }},
+		{"set_aside_total", "Objects and hints set aside from fenced partitions.", count, func(n *Node) float64 { return float64(n.keys.Fence().Stats().Aside) }},
+		{"refilled_total", "Objects that fenced partitions were filled with.", count, func(n *Node) float64 { return float64(n.keys.Fence().Stats().Refilled) }},
+		{"unfenced_total", "Partitions that were filled again and serve.", count, func(n *Node) float64 { return float64(n.keys.Fence().Stats().Unfenced) }},
+		{"set_aside_objects", "Objects and hints that are kept aside until a person discards them.", gauge, func(n *Node) float64 { return n.keptAside() }},
 		{"exchange_total", "Comparisons of a partition with another replica.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Exchanges) }},
 		{"exchange_equal_total", "Comparisons that ended with equal roots.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Equal) }},
 		{"exchange_unknown_total", "Comparisons left because a hash tree was being built.", count, func(n *Node) float64 { return float64(n.keys.Exchange().Stats().Unknown) }},
@@ -188,6 +192,19 @@ func (n *Node) oldestDirtySeconds() float64 {
 		return 0
 	}
 	return max(0, n.o.Seams.Clock.Now().Sub(oldest).Seconds())
+}
+
+// keptAside counts what is set aside; where it cannot be read the store tells why.
+func (n *Node) keptAside() float64 {
+	sets, err := n.store.Asides()
+	if err != nil {
+		return 0
+	}
+	kept := int64(0)
+	for _, set := range sets {
+		kept += set.Objects + set.Hints
+	}
+	return float64(kept)
 }
 
 func (n *Node) unknownTrees() float64 {

@@ -67,6 +67,7 @@ type Addrs struct {
 var (
 	_ api.Changer  = (*replication.Coordinator)(nil)
 	_ api.Governed = (*replication.Coordinator)(nil)
+	_ api.Salvager = (*replication.Coordinator)(nil)
 )
 
 // Open opens the store in dir, making it if need be, and returns once the

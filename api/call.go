@@ -90,6 +90,10 @@ func (c *call) adminHandler() func() int {
 		return c.plan
 	case place == placeGovernor:
 		return c.governor
+	case place == placeSalvage:
+		return c.salvage
+	case place >= placeLacking && place <= placeOpen:
+		return c.salvageSet
 	}
 	return c.changeLayout
 }

@@ -68,6 +68,19 @@ type Governed interface {
 	Govern(change request.Govern) (request.Governor, error)
 }
 
+// Salvager keeps what a node that had lost memory of partitions has set aside. An Admin
+// that is none serves no salvage.
+type Salvager interface {
+	Salvage() (request.Salvage, error)
+	// Lacking looks for values of a set that the replicas do not know; RestoreSet writes
+	// them back.
+	Lacking(ctx context.Context, o request.SalvageOptions) (request.Salvaged, error)
+	RestoreSet(ctx context.Context, o request.SalvageOptions) (request.Salvaged, error)
+	DiscardSet(ctx context.Context, set uint32) error
+	// OpenFenced has a node serve a partition that nobody is left to fill.
+	OpenFenced(ctx context.Context, p ring.Partition) error
+}
+
 // Options configure a Server. Keys and Admin must be set.
 type Options struct {
 	Keys     Keys

@@ -34,6 +34,11 @@ const (
 	placeAmend
 	placeVerify
 	placeGovernor
+	placeSalvage
+	placeLacking
+	placeRestore
+	placeDiscard
+	placeOpen
 	placeMetrics
 	placeLive
 	placeReady
@@ -56,7 +61,9 @@ var places = map[string]place{
 	wire.Layout: placeLayout, wire.Stage: placeStage, wire.Plan: placePlan, wire.Apply: placeApply,
 	wire.Pause: placePause, wire.Resume: placeResume, wire.Revert: placeRevert, wire.Force: placeForce, wire.Amend: placeAmend, wire.Verify: placeVerify,
 	wire.NodeGovernor: placeGovernor,
-	pathMetrics:       placeMetrics, pathLive: placeLive, pathReady: placeReady, pathContract: placeContract,
+	wire.Salvage:      placeSalvage, wire.SalvageLacking: placeLacking, wire.SalvageRestore: placeRestore,
+	wire.SalvageDiscard: placeDiscard, wire.SalvageOpen: placeOpen,
+	pathMetrics: placeMetrics, pathLive: placeLive, pathReady: placeReady, pathContract: placeContract,
 }
 
 // route is a parsed path. Bucket and key are checked only for what a path can get
@@ -141,7 +148,8 @@ func (p place) allowed() []string {
 		return []string{http.MethodGet, http.MethodHead, http.MethodPut}
 	case placeStage:
 		return []string{http.MethodPost, http.MethodDelete}
-	case placeApply, placePause, placeResume, placeRevert, placeForce, placeAmend, placeVerify:
+	case placeApply, placePause, placeResume, placeRevert, placeForce, placeAmend, placeVerify,
+		placeLacking, placeRestore, placeDiscard, placeOpen:
 		return []string{http.MethodPost}
 	case placePprof:
 		return []string{http.MethodGet, http.MethodHead, http.MethodPost}

@@ -19,6 +19,7 @@ type Server struct {
 	admin     Admin
 	changer   Changer  // nil: layout verbs are not served
 	governed  Governed // nil: no governor is served
+	salvager  Salvager // nil: no salvage is served
 	log       *slog.Logger
 	maxValue  func() int64
 	maxBodies int64
@@ -49,6 +50,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.changer, _ = o.Admin.(Changer)
 	s.governed, _ = o.Admin.(Governed)
+	s.salvager, _ = o.Admin.(Salvager)
 	if o.Pprof {
 		s.profiler = newProfiler()
 	}

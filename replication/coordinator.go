@@ -211,9 +211,6 @@ func (c *Coordinator) Adopted(d *ring.Document) {
 	c.heal.Kick()
 }
 
-// Swept tells what was removed of dropped buckets.
-func (c *Coordinator) Swept() sweep.Stats { return c.sweep.Stats() }
-
 // Document is the cluster document held now; nil while there is none.
 func (c *Coordinator) Document() *ring.Document { return c.agent.Document() }
 
@@ -365,21 +362,4 @@ func (c *Coordinator) behind(f func()) {
 		defer func() { <-c.late }()
 		f()
 	}()
-}
-
-// quorumError tells which answers were missing. A caller that gave up itself finds
-// its own reason among the causes.
-func (c *Coordinator) quorumError(op string, key keyName, r *round, results []request.ReplicaResult, outcome request.Outcome, cause error) error {
-	if errors.Is(cause, request.ErrQuorum) || errors.Is(cause, request.ErrTimeout) {
-		c.counters.QuorumsLost.Add(1)
-	}
-	worse := r.tally.worse()
-	err := &request.QuorumError{
-		Op: op, Bucket: key.bucket, Key: key.key, Outcome: outcome,
-		Need: worse.need, Got: worse.got, Replicas: results,
-	}
-	if !errors.Is(cause, request.ErrQuorum) {
-		err.Causes = append(err.Causes, cause)
-	}
-	return err
 }

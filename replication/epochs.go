@@ -167,3 +167,27 @@ func isEpoch(err error) bool {
 	remote, ok := errors.AsType[*rpc.RemoteError](err)
 	return ok && remote.Code == codeEpoch
 }
+
+// renewed is the reply that stands for what was read again after a refusal.
+type renewed struct{ object *causal.Object }
+
+func (renewed) Error() string { return "read again" }
+
+// renewLater reads again what a node refused for its epoch (R5). Until it was asked with
+// that once more, the ask stands as it stood.
+func (r *round) renewLater(a *ask, refusal rpc.Reply) {
+	if !r.c.enter() {
+		r.replies <- refusal
+		return
+	}
+	go func() {
+		defer r.c.tasks.Done()
+		object, err := r.renew(a.node)
+		if err == nil {
+			refusal.Err = renewed{object}
+		} else {
+			refusal.Err = errors.Join(refusal.Err, err)
+		}
+		r.replies <- refusal
+	}()
+}

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/hengedb/henge/replication/request"
@@ -47,4 +48,21 @@ func nameOf(doc *ring.Document, id ring.NodeID) string {
 		return m.Name
 	}
 	return id.String()
+}
+
+// quorumError tells which answers were missing. A caller that gave up itself finds
+// its own reason among the causes.
+func (c *Coordinator) quorumError(op string, key keyName, r *round, results []request.ReplicaResult, outcome request.Outcome, cause error) error {
+	if errors.Is(cause, request.ErrQuorum) || errors.Is(cause, request.ErrTimeout) {
+		c.counters.QuorumsLost.Add(1)
+	}
+	worse := r.tally.worse()
+	err := &request.QuorumError{
+		Op: op, Bucket: key.bucket, Key: key.key, Outcome: outcome,
+		Need: worse.need, Got: worse.got, Replicas: results,
+	}
+	if !errors.Is(cause, request.ErrQuorum) {
+		err.Causes = append(err.Causes, cause)
+	}
+	return err
 }

@@ -309,30 +309,6 @@ func (r *round) take(reply rpc.Reply) {
 	r.replace(a)
 }
 
-// renewed is the reply that stands for what was read again after a refusal.
-type renewed struct{ object *causal.Object }
-
-func (renewed) Error() string { return "read again" }
-
-// renewLater reads again what a node refused for its epoch (R5). Until it was asked with
-// that once more, the ask stands as it stood.
-func (r *round) renewLater(a *ask, refusal rpc.Reply) {
-	if !r.c.enter() {
-		r.replies <- refusal
-		return
-	}
-	go func() {
-		defer r.c.tasks.Done()
-		object, err := r.renew(a.node)
-		if err == nil {
-			refusal.Err = renewed{object}
-		} else {
-			refusal.Err = errors.Join(refusal.Err, err)
-		}
-		r.replies <- refusal
-	}()
-}
-
 // replace asks another node in the place of one that failed, if more should take part.
 func (r *round) replace(a *ask) {
 	if r.tally.few() {

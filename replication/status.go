@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/replication/sweep"
 	"github.com/hengedb/henge/ring"
 )
 
@@ -150,3 +151,6 @@ func (c *Coordinator) layout(doc *ring.Document) request.Layout {
 	l.Staged, l.Change = stepsOf(doc, doc.Staged), changeOf(doc)
 	return l
 }
+
+// Swept tells what was removed of dropped buckets.
+func (c *Coordinator) Swept() sweep.Stats { return c.sweep.Stats() }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hengedb/henge/api/wire"
 	"github.com/hengedb/henge/replication/request"
+	"github.com/hengedb/henge/ring"
 )
 
 // Status tells the cluster as one node sees it: the first of Options.URLs that
@@ -153,6 +154,44 @@ func (c *Client) Govern(ctx context.Context, change request.Govern) (request.Gov
 	var g request.Governor
 	op := &operation{verb: "governor", method: http.MethodPut, path: wire.NodeGovernor, raw: wire.NodeGovernor}
 	return g, c.edit(ctx, op, change, &g)
+}
+
+// Salvage lists what a node has set aside, and how far its fenced partitions are: of the
+// first URL that answers. It and its kin are meant for one node, as Govern is.
+func (c *Client) Salvage(ctx context.Context) (request.Salvage, error) {
+	var s request.Salvage
+	err := c.show(ctx, &operation{verb: "salvage", path: wire.Salvage, raw: wire.Salvage}, &s)
+	return s, err
+}
+
+// Lacking looks through a part of a set for values that the replicas do not know; Next of
+// the answer, as After of the next call, goes on to its end.
+func (c *Client) Lacking(ctx context.Context, o request.SalvageOptions) (request.Salvaged, error) {
+	return c.salvaged(ctx, wire.SalvageLacking, o)
+}
+
+// RestoreSet is Lacking, and writes those values back.
+func (c *Client) RestoreSet(ctx context.Context, o request.SalvageOptions) (request.Salvaged, error) {
+	return c.salvaged(ctx, wire.SalvageRestore, o)
+}
+
+func (c *Client) salvaged(ctx context.Context, path string, o request.SalvageOptions) (request.Salvaged, error) {
+	var s wire.Salvaged
+	op := &operation{verb: "salvage", method: http.MethodPost, path: path, raw: path}
+	if err := c.edit(ctx, op, o, &s); err != nil {
+		return request.Salvaged{}, err
+	}
+	return s.Request(), nil
+}
+
+// DiscardSet forgets a set for ever.
+func (c *Client) DiscardSet(ctx context.Context, set uint32) error {
+	return c.change(ctx, "salvage", http.MethodPost, wire.SalvageDiscard, wire.Discarded{Set: set})
+}
+
+// OpenFenced has a node serve a fenced partition that nobody is left to fill.
+func (c *Client) OpenFenced(ctx context.Context, p ring.Partition) error {
+	return c.change(ctx, "salvage", http.MethodPost, wire.SalvageOpen, wire.Opened{Partition: p})
 }
 
 // Stage adds steps to the staged ones. Nothing moves before Apply.

@@ -83,6 +83,7 @@ type Fence struct {
 
 	mu    sync.Mutex // guards what follows
 	works map[ring.Partition]State
+	opens map[ring.Partition]bool // a person has said that nobody is left to fill it
 
 	life context.Context
 	end  context.CancelFunc
@@ -91,7 +92,7 @@ type Fence struct {
 
 // New starts to work.
 func New(o Options) *Fence {
-	f := &Fence{o: o, self: o.Store.NodeID(), kick: make(chan struct{}, 1), works: map[ring.Partition]State{}}
+	f := &Fence{o: o, self: o.Store.NodeID(), kick: make(chan struct{}, 1), works: map[ring.Partition]State{}, opens: map[ring.Partition]bool{}}
 	f.life, f.end = context.WithCancel(context.Background())
 	f.done.Go(f.run)
 	return f

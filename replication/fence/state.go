@@ -58,4 +58,26 @@ func (f *Fence) forget(p ring.Partition) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.works, p)
+	delete(f.opens, p)
+}
+
+// Open has a partition be unfenced as far as it is filled: a person says that nobody is
+// left who could fill it. It reports whether that partition waits for this.
+func (f *Fence) Open(p ring.Partition) bool {
+	f.mu.Lock()
+	alone := f.works[p].Alone
+	if alone {
+		f.opens[p] = true
+	}
+	f.mu.Unlock()
+	if alone {
+		f.Kick()
+	}
+	return alone
+}
+
+func (f *Fence) opened(p ring.Partition) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.opens[p]
 }

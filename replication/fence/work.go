@@ -133,9 +133,25 @@ func (w *work) refill() error {
 		}
 	}
 	if len(errs) == 0 && done == 0 {
-		return errAlone
+		return w.alone(doc)
 	}
 	return errors.Join(errs...)
+}
+
+// alone is what is done with nobody to fill the partition: it waits, until a person has it
+// opened. Then the epochs are those of any member; where none answers they stay, and the
+// first that does has the partition fenced anew.
+func (w *work) alone(doc *ring.Document) error {
+	if !w.f.opened(w.p) {
+		return errAlone
+	}
+	if err := w.takeFromAny(doc); err != nil {
+		w.f.o.Logger.Warn("a fenced partition is opened by hand, and no member tells its epochs",
+			slog.Int("partition", int(w.p)), slog.String("error", err.Error()))
+		return nil
+	}
+	w.f.o.Logger.Warn("a fenced partition is opened by hand: it lacks what only this node had, until that is restored", slog.Int("partition", int(w.p)))
+	return nil
 }
 
 // takeFromAny takes the epochs of a partition that this node holds no replica of.
