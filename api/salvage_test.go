@@ -77,11 +77,11 @@ func TestSalvageDoesAsItIsAsked(t *testing.T) {
 	}
 	for path, verb := range map[string]string{wire.SalvageLacking: "look", wire.SalvageRestore: "restore"} {
 		s.did = nil
-		got := read[wire.Salvaged](t, wants(t, do(t, h, ask("POST", path, `{"set":1,"bucket":"b","after":"here"}`)), 200))
+		got := read[wire.Salvaged](t, wants(t, do(t, h, ask("POST", path, `{"set":1,"bucket":"b","prefix":"p","after":"here"}`)), 200))
 		if diff := cmp.Diff(s.found, got.Request()); diff != "" {
 			t.Errorf("%s (-found +read):\n%s", path, diff)
 		}
-		if want := verb + " {Set:1 Bucket:b After:here}"; strings.Join(s.did, ",") != want {
+		if want := verb + " {Set:1 Bucket:b Prefix:p After:here}"; strings.Join(s.did, ",") != want {
 			t.Errorf("%s did %q, want %q", path, s.did, want)
 		}
 	}

@@ -42,6 +42,16 @@ func (c *Coordinator) Salvage() (request.Salvage, error) {
 	return s, nil
 }
 
+// setAside counts what Salvage lists.
+func (c *Coordinator) setAside() (request.SetAside, error) {
+	sum := request.SetAside{Fenced: len(c.store.Fenced())}
+	sets, err := c.store.Asides()
+	for _, a := range sets {
+		sum.Sets, sum.Objects, sum.Hints, sum.Bytes = sum.Sets+1, sum.Objects+a.Objects, sum.Hints+a.Hints, sum.Bytes+a.Bytes
+	}
+	return sum, err
+}
+
 // Lacking looks through a part of a set for values that a quorum of the replicas knows
 // nothing of. It fails with request.ErrBadValue for a set or place that is none.
 func (c *Coordinator) Lacking(ctx context.Context, o request.SalvageOptions) (request.Salvaged, error) {
@@ -113,7 +123,7 @@ func (c *Coordinator) salvage(ctx context.Context, o request.SalvageOptions, eac
 			}
 			after = r.At()
 			budget.Pay(objectSize(r.Kept()))
-			if o.Bucket == "" || o.Bucket == r.Key.Bucket {
+			if (o.Bucket == "" || o.Bucket == r.Key.Bucket) && strings.HasPrefix(r.Key.Key, o.Prefix) {
 				found.Looked++
 				c.salvageRecord(ctx, r, &found, each)
 			}

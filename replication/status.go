@@ -33,6 +33,10 @@ func (c *Coordinator) Status(context.Context) request.Status {
 	s.Alarms = append(s.Alarms, c.wiped(doc)...)
 	s.Alarms = append(s.Alarms, c.skew.Alarms()...)
 	s.Alarms = append(s.Alarms, c.fencedAlarms(doc)...)
+	var err error
+	if s.SetAside, err = c.setAside(); err != nil {
+		s.Alarms = append(s.Alarms, "what is set aside cannot be counted: "+err.Error())
+	}
 	s.Cluster, s.Document, s.Replicas, s.Parts = doc.Cluster, doc.Name(), doc.Replicas, doc.Partitions
 	s.Changing, s.Forced, s.Aside, s.Kept = doc.Change != nil, doc.Forced, c.agent.Aside(), c.forsaken.of(doc)
 	held := make(map[ring.NodeID]int, len(doc.Members))

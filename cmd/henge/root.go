@@ -72,7 +72,7 @@ Exit codes:
 	complete(root, "output", output.Formats()...)
 	group(root, "Run nodes:", "run", a.devCommand(), a.serveCommand())
 	group(root, "Use a cluster:", "use", a.putCommand(), a.getCommand(), a.deleteCommand(), a.keysCommand(), a.explainCommand(), a.statusCommand())
-	group(root, "Set it up:", "setup", a.layoutCommand(), a.bucketCommand(), a.settingsCommand(), a.verifyCommand(), a.governorCommand())
+	group(root, "Set it up:", "setup", a.layoutCommand(), a.bucketCommand(), a.settingsCommand(), a.verifyCommand(), a.salvageCommand(), a.governorCommand())
 	group(root, "Move and measure:", "move", a.importCommand(), a.exportCommand(), a.benchCommand())
 	root.AddCommand(a.versionCommand(), exitCodes())
 	refuseUnknown(root)

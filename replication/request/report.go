@@ -15,13 +15,14 @@ type Status struct {
 	Document ring.Name      `json:"document"`
 	Changing bool           `json:"changing,omitempty"` // a layout change is in flight
 	Ready    bool           `json:"ready"`
-	Waiting  string         `json:"waiting,omitempty"` // when not ready: for what
-	Alarms   []string       `json:"alarms,omitempty"`  // what a person must look at
-	Forced   *ring.Forced   `json:"forced,omitempty"`  // the last force on a lost majority
-	Aside    []string       `json:"aside,omitempty"`   // documents that the answering node gave up for a forced one, and keeps
-	Kept     []KeptBucket   `json:"kept,omitempty"`    // what the answering node stores of buckets that only the losing side of a force made
-	Replicas int            `json:"replicas"`          // N
-	Parts    int            `json:"partitions"`        // Q
+	Waiting  string         `json:"waiting,omitempty"`  // when not ready: for what
+	Alarms   []string       `json:"alarms,omitempty"`   // what a person must look at
+	Forced   *ring.Forced   `json:"forced,omitempty"`   // the last force on a lost majority
+	Aside    []string       `json:"aside,omitempty"`    // documents that the answering node gave up for a forced one, and keeps
+	Kept     []KeptBucket   `json:"kept,omitempty"`     // what the answering node stores of buckets that only the losing side of a force made
+	SetAside SetAside       `json:"set_aside,omitzero"` // what the answering node had lost memory of
+	Replicas int            `json:"replicas"`           // N
+	Parts    int            `json:"partitions"`         // Q
 	Members  []MemberStatus `json:"members"`
 	Hints    HintStatus     `json:"hints"`          // kept by the answering node
 	Dirty    DirtyStatus    `json:"dirty,omitzero"` // known to the answering node

@@ -13,6 +13,16 @@ type Salvage struct {
 	Fenced []FencedPartition `json:"fenced,omitempty"`
 }
 
+// SetAside counts what a node has set aside, and the partitions for which it counts as
+// down until they are filled again.
+type SetAside struct {
+	Fenced  int   `json:"fenced"` // partitions
+	Sets    int   `json:"sets"`
+	Objects int64 `json:"objects"`
+	Hints   int64 `json:"hints"`
+	Bytes   int64 `json:"bytes"`
+}
+
 // SalvageSet is what was set aside of one partition at one time.
 type SalvageSet struct {
 	Set       uint32         `json:"set"`
@@ -39,6 +49,7 @@ type FencedPartition struct {
 type SalvageOptions struct {
 	Set    uint32 `json:"set"`
 	Bucket string `json:"bucket,omitempty"` // empty: every bucket
+	Prefix string `json:"prefix,omitempty"` // only keys that begin so
 	After  string `json:"after,omitempty"`  // where the last call ended; empty: from the start
 }
 

@@ -22,3 +22,19 @@ func TestAForceIsShownEverAfter(t *testing.T) {
 		t.Errorf("status shows\n%s\nwant in it\n%s", b.String(), want)
 	}
 }
+
+func TestStatusTellsWhatIsFencedAndSetAside(t *testing.T) {
+	s := Status{Views: []View{
+		{Name: "n1", URL: "http://n1", Status: &request.Status{Name: "n1"}},
+		{Name: "n2", URL: "http://n2", Status: &request.Status{Name: "n2", SetAside: request.SetAside{Fenced: 3, Sets: 1, Objects: 20, Hints: 2, Bytes: 999}}},
+	}}
+	var out strings.Builder
+	if err := s.Human(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"fenced: n2 counts as down for 3 partitions", "n2 keeps 20 objects and 2 hints, 999 bytes", "henge salvage list --url http://n2"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+}

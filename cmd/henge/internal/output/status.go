@@ -35,7 +35,7 @@ func (s Status) Human(w io.Writer) error {
 	if err := Table(w, s.members()); err != nil {
 		return err
 	}
-	for _, line := range slices.Concat([]string{""}, s.forced(), s.changing(), s.hints(), s.dirty(), s.reaping(), s.governed(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
+	for _, line := range slices.Concat([]string{""}, s.forced(), s.changing(), s.hints(), s.dirty(), s.reaping(), s.setAside(), s.governed(), s.troubles(), []string{"buckets: " + orDash(strings.Join(first.Buckets, ", "))}) {
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
