@@ -306,3 +306,80 @@ func TestAHintInAnOlderCopyIsSetAside(t *testing.T) {
 		}
 	})
 }
+
+// The very request in which a node finds out that it has lost memory succeeds, and is
+// right: it is handed on.
+func TestTheRequestThatFindsOutIsHandedOn(t *testing.T) {
+	on := map[string]func(t *testing.T, n *testNode, key, gone string){
+		"get": func(t *testing.T, n *testNode, key, gone string) {
+			n.mustGet(t, key, "new", request.ReadOptions{})
+		},
+		"get of what is gone": func(t *testing.T, n *testNode, _, gone string) {
+			n.mustGet(t, gone, "", request.ReadOptions{})
+		},
+		"strict get": func(t *testing.T, n *testNode, key, gone string) {
+			n.mustGet(t, key, "new", request.ReadOptions{Strict: request.On})
+		},
+		"put": func(t *testing.T, n *testNode, key, gone string) {
+			n.mustPut(t, key, "newer", request.WriteOptions{})
+			n.mustGet(t, key, "newer", request.ReadOptions{})
+		},
+		"delete": func(t *testing.T, n *testNode, key, gone string) {
+			if _, err := n.Delete(t.Context(), "default", key, request.WriteOptions{}); err != nil {
+				t.Error(err)
+			}
+			n.mustGet(t, key, "", request.ReadOptions{})
+		},
+		"scan": func(t *testing.T, n *testNode, key, gone string) {
+			listed := 0
+			for entry, err := range n.Scan(t.Context(), "default", request.ScanOptions{Values: true}) {
+				if err != nil || entry.Key != key || string(entry.Value.Siblings[0].Data) != "new" {
+					t.Errorf("lists %+v, %v", entry, err)
+				}
+				listed++
+			}
+			if listed != 1 {
+				t.Errorf("%d keys are listed", listed)
+			}
+		},
+	}
+	for name, do := range on {
+		t.Run(name, func(t *testing.T) {
+			d := disks{}
+			inClusterOver(t, 5, d.of, func(t *testing.T, c *cluster) {
+				c.shortGrace(t)
+				n := c.nodes[0]
+				key := c.keysOf(n, "key", 1)[0]
+				var gone []string
+				for i := 0; len(gone) < 3; i++ {
+					if k := fmt.Sprintf("gone-%d", i); partitionOf(c, k) == partitionOf(c, key) {
+						gone = append(gone, k)
+					}
+				}
+				for _, k := range append(gone, key) {
+					c.nodes[1].mustPut(t, k, "old", request.WriteOptions{W: request.All})
+				}
+				older := d.copyOf(0)
+				for _, k := range gone {
+					if _, err := c.nodes[2].Delete(t.Context(), "default", k, request.WriteOptions{}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				c.nodes[3].mustPut(t, key, "new", request.WriteOptions{})
+				c.reaped(t, gone...)
+				c.restore(t, d, 0, older, nil)
+				if n.fenced(partitionOf(c, key)) {
+					t.Fatal("it has found out before the request")
+				}
+				do(t, n, key, gone[0])
+				if n.Counters().Fenced.Load() == 0 {
+					t.Error("the request did not find out")
+				}
+				n.whole(t)
+				for _, k := range gone {
+					n.mustGet(t, k, "", request.ReadOptions{R: request.All})
+				}
+			})
+		})
+	}
+}

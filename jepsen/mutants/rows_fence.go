@@ -28,6 +28,22 @@ func fenceRows() []Mutant {
 
 		Package: pkg, Run: "TestWithNoOtherReplicaItWaitsAndSaysSo",
 	}, {
+		Name: "request that finds out not handed on",
+		Rule: "no request fails because its coordinator has lost memory, while a quorum of others is up (R5)",
+		File: "replication/route.go",
+		Old:  `if err != nil && c.fenced(w.place.partition) {`,
+		New:  `if false {`,
+
+		Package: pkg, Run: "TestTheRequestThatFindsOutIsHandedOn",
+	}, {
+		Name: "own copy counted after it was fenced",
+		Rule: "only who is not fenced counts as one of R (R5)",
+		File: "replication/get.go",
+		Old:  `if err == nil && r.ownCounts() && c.fenced(q.place.partition) {`,
+		New:  `if false {`,
+
+		Package: pkg, Run: "TestTheRequestThatFindsOutIsHandedOn",
+	}, {
 		Name: "raised without a survey",
 		Rule: "a member finds out that it has lost memory before it raises: afterwards nobody can tell (R5)",
 		File: "replication/reap/member.go",
