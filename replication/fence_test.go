@@ -31,7 +31,7 @@ func TestADiskRestoredFromAnOlderCopyIsFencedAndFilledAgain(t *testing.T) {
 		for _, key := range stay {
 			c.nodes[3].mustPut(t, key, "new", request.WriteOptions{})
 		}
-		c.reaped(t, gone...)
+		c.awaitReaped(t, gone...)
 		doc := n.agent.Document()
 		alone := c.keysOf(n, "alone", 1)[0]
 		c.restore(t, d, 0, older, func(s *storage.Store) { plantOld(t, s, doc, alone, "only here") })
@@ -68,7 +68,7 @@ func TestADiskRestoredFromAnOlderCopyIsFencedAndFilledAgain(t *testing.T) {
 		if _, err := c.nodes[2].Delete(t.Context(), "default", stay[0], request.WriteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		c.reaped(t, stay[0])
+		c.awaitReaped(t, stay[0])
 	})
 }
 
@@ -89,7 +89,7 @@ func fencedNode(t *testing.T, c *cluster, d disks) (n *testNode, key string) {
 		}
 	}
 	c.nodes[3].mustPut(t, keys[0], "new", request.WriteOptions{})
-	c.reaped(t, keys[1:]...)
+	c.awaitReaped(t, keys[1:]...)
 	c.restore(t, d, 0, older, nil)
 	n.governor.Pause(governor.Transfers)
 	for range 600 {
@@ -206,7 +206,7 @@ func TestARefillGoesOnAfterACrash(t *testing.T) {
 		if _, err := c.nodes[2].Delete(t.Context(), "default", keys[0], request.WriteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		c.reaped(t, keys[0])
+		c.awaitReaped(t, keys[0])
 		crashes := map[string]bool{}
 		c.restore(t, d, 0, older, nil)
 		n.governor.SetBudget(20 << 10)
@@ -275,7 +275,7 @@ func TestAHintInAnOlderCopyIsSetAside(t *testing.T) {
 		if _, err := primaries[0].Delete(t.Context(), "default", key, request.WriteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		c.reaped(t, key)
+		c.awaitReaped(t, key)
 		c.restore(t, d, at, older, nil)
 		holder.governor.Pause(governor.Hints)
 		if got := holder.hint(t, key); got == nil {
@@ -291,7 +291,7 @@ func TestAHintInAnOlderCopyIsSetAside(t *testing.T) {
 		if _, err := primaries[0].Delete(t.Context(), "default", again, request.WriteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		c.reaped(t, again)
+		c.awaitReaped(t, again)
 		holder.governor.Resume(governor.Hints)
 		holder.handoff.Kick()
 		time.Sleep(3 * time.Minute)
@@ -366,7 +366,7 @@ func TestTheRequestThatFindsOutIsHandedOn(t *testing.T) {
 					}
 				}
 				c.nodes[3].mustPut(t, key, "new", request.WriteOptions{})
-				c.reaped(t, gone...)
+				c.awaitReaped(t, gone...)
 				c.restore(t, d, 0, older, nil)
 				if n.fenced(partitionOf(c, key)) {
 					t.Fatal("it has found out before the request")

@@ -24,8 +24,8 @@ func (d disks) of(i int) vfs.FS {
 // copyOf is a copy of what a disk holds, all of it that is synced.
 func (d disks) copyOf(i int) *vfs.MemFS { return d[i].CrashClone(vfs.CrashCloneCfg{}) }
 
-// reaped waits until no replica holds anything of keys.
-func (c *cluster) reaped(t *testing.T, keys ...string) {
+// awaitReaped waits until no replica holds anything of keys.
+func (c *cluster) awaitReaped(t *testing.T, keys ...string) {
 	t.Helper()
 	for range 120 {
 		time.Sleep(5 * time.Second)

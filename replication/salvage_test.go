@@ -68,7 +68,7 @@ func TestWhatOnlyARestoredNodeHadIsWrittenBack(t *testing.T) {
 		for _, key := range stay {
 			c.nodes[3].mustPut(t, key, "new", request.WriteOptions{})
 		}
-		c.reaped(t, gone...)
+		c.awaitReaped(t, gone...)
 		doc := n.agent.Document()
 		// Both lie in partitions in which something was reaped: they are fenced.
 		var alone []string
