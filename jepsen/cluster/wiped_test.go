@@ -35,11 +35,21 @@ func TestAWipedNodeIsFilledAnew(t *testing.T) {
 	})
 	// With it the node takes its own place, once what it was has been away for long enough.
 	henge(t, c, "settings", "set", "auto_join=true", "silent_ms=1000")
+	told := ""
 	cluster.Eventually(t, changing, "the node is full again", func() (bool, string) {
 		out := henge(t, c, "layout", "show", "--output", "json")
+		if strings.Contains(out, `"change"`) {
+			told = henge(t, c, "layout", "show")
+		}
 		return !strings.Contains(out, `"change"`) && !strings.Contains(henge(t, c, "status"), "lost its disk"), out
 	})
 	serves(t, n3)
+	if !strings.Contains(told, " of ") || !strings.Contains(told, "n3") {
+		t.Errorf("while the node is filled, henge layout show does not say how far that is:\n%s", told)
+	}
+	t.Logf("henge layout show said meanwhile:\n%s", told)
+	load.at("n3 full again")
+	henge(t, c, "verify") // its exit status says that all was compared and nothing differs
 	load.still(func() { audit(t, "n3 wiped", n1, n2, n3) })
 	load.through(n1, n2, n3)
 	load.stop()
