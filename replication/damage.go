@@ -44,6 +44,10 @@ func (c *Coordinator) diskAlarms() (alarms []string) {
 		return []string{fmt.Sprintf("%v: this node answers nothing from its disk any more; "+
 			"set the disk right and start the node again: what it missed comes from the other replicas", err)}
 	}
+	if trees := c.store.TreeStats(); c.store.Unclean() && trees.Known < trees.Held {
+		alarms = append(alarms, fmt.Sprintf("the last stop was not a clean one: what was not on the disk by then comes from the other replicas, "+
+			"once what is there has been read: %d of %d partitions", trees.Known, trees.Held))
+	}
 	switch st := c.store.Space(); st.Level {
 	case storage.SpaceLow:
 		alarms = append(alarms, fmt.Sprintf("the disk is short of room: %d MiB of %d are free, under the mark at %d: other replicas take the puts of clients; "+

@@ -1,9 +1,12 @@
 package storage
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // failedWait is how long Close waits for a store that failed: what can still end
@@ -82,7 +85,10 @@ func (s *Store) closePebble() (err error) {
 			err = fmt.Errorf("pebble panicked: %v", r)
 		}
 	}()
-	return s.db.Close()
+	if s.starts > 0 && !s.fault.failed() {
+		err = s.db.Set(metaKey(metaStopped), binary.BigEndian.AppendUint64(nil, s.starts), pebble.Sync)
+	}
+	return errors.Join(err, s.db.Close())
 }
 
 // await waits for done; once the store failed, only as long as there is hope.

@@ -24,7 +24,7 @@
 //	        | 'a' | set: 4 | 'o' or 'h' | position: 8 | len | bucket | key |   value: as in its place
 //	        +-----+--------+------------+-------------+-----+--------+-----+
 //	record  +-----+------+
-//	        | 'm' | name |   node, starts, clock (8 bytes each), cluster, document,
+//	        | 'm' | name |   node, starts, stopped, clock (8 bytes each), cluster, document,
 //	        +-----+------+   epochs/ and a partition, aside/ and a set, and '+'
 //	                         before the names of SaveMeta
 //

@@ -13,6 +13,7 @@ import (
 const (
 	metaNode     = "node"     // 8 bytes: the node's id
 	metaStarts   = "starts"   // 8 bytes: how often the store was opened
+	metaStopped  = "stopped"  // 8 bytes: the start that ended with a Close
 	metaClock    = "clock"    // 8 bytes: the bound of the hybrid clock
 	metaCluster  = "cluster"  // the cluster's id
 	metaDocument = "document" // the cluster document, as decided

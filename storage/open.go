@@ -112,7 +112,15 @@ func (s *Store) openRecords() error {
 	if err != nil {
 		return err
 	}
+	stopped, err := s.metaNumber(metaStopped)
+	if err != nil {
+		return err
+	}
+	if s.unclean = stopped != starts; s.unclean {
+		s.options.Logger.Warn("the last stop was not a clean one: what was not on the disk by then is lost here, and comes from the other replicas", "dir", s.dir)
+	}
 	starts++
+	s.starts = starts
 	s.nodeID, s.salt = ring.NodeID(id), mix(id)^mix(starts)
 
 	ctx := context.Background()

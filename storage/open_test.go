@@ -246,3 +246,21 @@ func awaitGoroutines(t *testing.T, want int) {
 		runtime.Gosched()
 	}
 }
+
+func TestAStopThatWasNotCleanIsNoticed(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s := open(t, fs, Options{})
+	if s.Unclean() {
+		t.Error("a new store says that its last stop was not a clean one")
+	}
+	crashed := open(t, fs.CrashClone(vfs.CrashCloneCfg{}), Options{})
+	if !crashed.Unclean() {
+		t.Error("nobody noticed a crash")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if open(t, fs, Options{}).Unclean() {
+		t.Error("a stop that was clean is taken for a crash")
+	}
+}

@@ -35,6 +35,8 @@ type Store struct {
 	counters counters
 
 	nodeID     ring.NodeID
+	starts     uint64
+	unclean    bool // the last start did not end with a Close
 	locks      *segmentLocks
 	committers crew.Crew
 	barriers   barriers
@@ -82,6 +84,10 @@ func (s *Store) fail(cause error) {
 		s.options.Logger.Error("the store failed; the process must be started again", "dir", s.dir, "error", cause)
 	}
 }
+
+// Unclean reports whether the start before this one ended without a Close: with a crash,
+// or a disk that failed.
+func (s *Store) Unclean() bool { return s.unclean }
 
 // Failed is nil while the store works, and then an error that matches ErrFailed
 // and says why it does not.
