@@ -38,15 +38,12 @@ func TestAWipedNodeIsFilledAnew(t *testing.T) {
 	told := ""
 	cluster.Eventually(t, changing, "the node is full again", func() (bool, string) {
 		out := henge(t, c, "layout", "show", "--output", "json")
-		if strings.Contains(out, `"change"`) {
-			told = henge(t, c, "layout", "show")
+		if text := henge(t, c, "layout", "show"); strings.Contains(text, " partitions done") {
+			told = text
 		}
-		return !strings.Contains(out, `"change"`) && !strings.Contains(henge(t, c, "status"), "lost its disk"), out
+		return told != "" && !strings.Contains(out, `"change"`) && !strings.Contains(henge(t, c, "status"), "lost its disk"), out
 	})
 	serves(t, n3)
-	if !strings.Contains(told, " of ") || !strings.Contains(told, "n3") {
-		t.Errorf("while the node is filled, henge layout show does not say how far that is:\n%s", told)
-	}
 	t.Logf("henge layout show said meanwhile:\n%s", told)
 	load.at("n3 full again")
 	henge(t, c, "verify") // its exit status says that all was compared and nothing differs
