@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -191,6 +192,27 @@ func TestAWipedNodeTakesItsOwnPlace(t *testing.T) {
 		if d.Change == nil || len(d.Change.Steps) != 1 || d.Change.Steps[0].Verb != ring.VerbReplace || d.Change.Steps[0].Node != old ||
 			d.Change.Steps[0].Member.ID != 99 || !d.IsExpelled(old) {
 			t.Errorf("the change is %+v, want node 99 in the place of %s", d.Change, old)
+		}
+	})
+}
+
+// A new store at a member's place is never a newcomer beside it, though the member's death
+// is no news yet: the layout would wait for the member for ever.
+func TestANewStoreIsNoNewcomerBesideWhatItsNodeWas(t *testing.T) {
+	inCluster(t, 4, func(t *testing.T, c *cluster) {
+		c.set(t, func(s *ring.Settings) { s.AutoJoin = true }, c.nodes...)
+		lost := slices.MaxFunc(c.peers, func(a, b ring.Peer) int { return cmp.Compare(a.ID, b.ID) }) // another one takes in
+		fresh := ring.Peer{ID: lost.ID - 1, Name: lost.Name, RPC: lost.RPC, Nonce: 2}
+		for _, n := range c.nodes {
+			if n.self == lost.ID {
+				continue
+			}
+			if !n.health.Up(lost.ID) {
+				t.Fatalf("%s knows of a death that did not happen", n.host)
+			}
+			if err := n.TakeIn(t.Context(), []ring.Peer{fresh}); err != nil || n.Layout().Change != nil {
+				t.Errorf("%s took it in: %v, %+v", n.host, err, n.Layout().Change)
+			}
 		}
 	})
 }

@@ -55,7 +55,7 @@ func (c *Coordinator) joins(d *ring.Document, seen []ring.Peer) (steps []ring.St
 			continue
 		}
 		m := MemberOf(p)
-		old, lost := c.formerSelf(d, p)
+		old, lost := namesake(d, p)
 		switch {
 		case !lost:
 			steps = append(steps, ring.Step{Verb: ring.VerbAdd, Node: m.ID, Member: &m})
@@ -68,12 +68,12 @@ func (c *Coordinator) joins(d *ring.Document, seen []ring.Peer) (steps []ring.St
 }
 
 // replaceable reports whether a member may be expelled for its new store with nobody
-// asked: it has been away for as long as a newcomer may be silent, for what has its name
-// and address may be another machine while it lives behind a split; and of each partition
-// that it serves a majority of the replicas is up without it.
+// asked: it is known to be away, and has been for as long as a newcomer may be silent, for
+// what has its name and address may be another machine while it lives behind a split; and
+// of each partition that it serves a majority of the replicas is up without it.
 func (c *Coordinator) replaceable(d *ring.Document, old ring.Member) bool {
 	since := c.health.Node(old.ID).Since
-	if since.IsZero() || c.clock.Now().Sub(since) < d.Settings.Silence() {
+	if c.health.Up(old.ID) || since.IsZero() || c.clock.Now().Sub(since) < d.Settings.Silence() {
 		return false
 	}
 	for _, e := range d.Layout {
@@ -92,8 +92,15 @@ func (c *Coordinator) replaceable(d *ring.Document, old ring.Member) bool {
 // at its address, where nothing but the process answers now, and by another id, for ids
 // are made with stores.
 func (c *Coordinator) formerSelf(d *ring.Document, p ring.Peer) (ring.Member, bool) {
+	old, lost := namesake(d, p)
+	return old, lost && !c.health.Up(old.ID)
+}
+
+// namesake finds the member whose name and address a process has, by another id. It may
+// be believed to answer yet: its death is news that takes its time.
+func namesake(d *ring.Document, p ring.Peer) (ring.Member, bool) {
 	i := slices.IndexFunc(d.Members, func(m ring.Member) bool {
-		return m.ID != p.ID && m.Going == "" && m.Name == p.Name && m.RPC == p.RPC && !c.health.Up(m.ID)
+		return m.ID != p.ID && m.Going == "" && m.Name == p.Name && m.RPC == p.RPC
 	})
 	if i < 0 || p.Name == "" || p.RPC == "" {
 		return ring.Member{}, false
