@@ -13,6 +13,10 @@ type Dump struct {
 	// State stands for all that the replica knows: equal states are equal in
 	// siblings, dots, context and operations. Empty is nothing held.
 	State string
+	// Entries is how many entries the context has, Actors of how many actors the siblings
+	// are, and Twin says that an operation of theirs may have been minted twice.
+	Entries, Actors int
+	Twin            bool
 	// Err says why the replica could not tell; such a dump proves nothing.
 	Err string
 }

@@ -42,6 +42,17 @@
 // sent, contexts and ETags of their own reads, decides alone; a loss of the kinds
 // that rules 1 and 2 can hide shows there.
 //
+// # Expiry
+//
+// A value that expires is visible in nothing once its time has come, as a delete is: the
+// graph is walked back from it too. No read that begins later may show it (Expired).
+//
+// # Rest
+//
+// A cluster that is left alone ends its work by itself: no hint, no entry of the ledger, no
+// deleted key, no context wider than its key's siblings; and then it does nothing more.
+// Contexts are not demanded to grow: under the proof of reaping they are narrowed.
+//
 // # Recent
 //
 // A strict read of a majority shows every strict write of a majority that was

@@ -23,7 +23,9 @@ type write struct {
 
 func (w *write) acked() bool    { return w.End.Type == history.OK }
 func (w *write) happened() bool { return w.End.Type != history.Fail } // or may have
-func (w *write) isDelete() bool { return w.Invoke.F == history.Delete }
+// over reports whether the write's value is hidden at t.
+func (w *write) over(t time.Duration) bool { return w.Invoke.Expires > 0 && w.Invoke.Expires <= t }
+func (w *write) isDelete() bool            { return w.Invoke.F == history.Delete }
 
 // latest is the last moment at which the write can have been minted: a completion,
 // or the deadline that it carries.
@@ -196,7 +198,8 @@ func (k *keyHistory) coversStranger(w *write) bool {
 	})
 }
 
-// covered walks back from what is visible at the end and from deletes: the writes
+// covered walks back from what is visible at the end, from what has expired by then, and
+// from deletes: the writes
 // that are there or were replaced by one that is covered.
 func (k *keyHistory) covered() map[*write]bool {
 	covered := make(map[*write]bool)
@@ -213,7 +216,7 @@ func (k *keyHistory) covered() map[*write]bool {
 		}
 	}
 	for _, w := range k.order {
-		if w.isDelete() && w.happened() {
+		if (w.isDelete() || w.over(k.final.T)) && w.happened() {
 			reach(w)
 		}
 	}

@@ -90,5 +90,5 @@ func Available(h history.History, need int) Result {
 
 // Check runs every checker that needs a history alone. need is for Available.
 func Check(h history.History, need int) Report {
-	return Report{Lost(h), Resurrected(h), Phantom(h), OneValueADot(h), Antichain(h), Recent(h), Available(h, need), Progress(h)}
+	return Report{Lost(h), Resurrected(h), Phantom(h), OneValueADot(h), Antichain(h), Expired(h), Recent(h), Available(h, need), Progress(h)}
 }

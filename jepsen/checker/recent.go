@@ -1,6 +1,14 @@
 package checker
 
-import "github.com/hengedb/henge/jepsen/history"
+import (
+	"time"
+
+	"github.com/hengedb/henge/jepsen/history"
+)
+
+// clockLead is how much earlier than at its time a node may hide a value: its hybrid clock
+// is ahead of the wall by at most that where it has just started, or was told a later time.
+const clockLead = 15 * time.Second
 
 // Recent finds strict reads that miss a strict write which was acknowledged before they
 // began, and which no write explains that had seen it and that the read shows, or that
@@ -41,7 +49,7 @@ func (k *keyHistory) recent(r *Result, began map[int]int) {
 			e.known[k.writes[value]] = true
 		}
 		for _, w := range k.order {
-			if w.acked() && w.Invoke.Strict && w.End.Index < began[read.Index] && !w.isDelete() && !e.explains(w) {
+			if w.acked() && w.Invoke.Strict && w.End.Index < began[read.Index] && !w.isDelete() && !w.over(read.T+clockLead) && !e.explains(w) {
 				r.add(k.name, []int{w.Invoke.Index, w.End.Index, began[read.Index], read.Index},
 					"the strict read misses %q, which was acknowledged before it began, and shows nothing that replaced it", w.value)
 			}
@@ -58,6 +66,9 @@ type explanation struct {
 
 // explains reports whether the read shows w, or something that came after it.
 func (e *explanation) explains(w *write) bool {
+	if w.over(e.read.T + clockLead) {
+		return true
+	}
 	if known, found := e.known[w]; found {
 		return known
 	}

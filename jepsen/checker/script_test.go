@@ -21,6 +21,7 @@ import (
 //	delete d saw=a ok
 //	put a strict ok           it counts on the key's own replicas alone
 //	put a side=3 end=2 fail   three nodes at the invoke, two at the end
+//	put a expires=15 ok       it is hidden from then on, in milliseconds since the run began
 //	get a by=100 ok           a process of that number; else each line has its own
 func script(t *testing.T, text string) history.History {
 	t.Helper()
@@ -105,6 +106,8 @@ func number(t *testing.T, name, value string, invoke, end *history.Op) {
 	switch name {
 	case "limit":
 		invoke.Limit = time.Duration(n) * time.Millisecond
+	case "expires":
+		invoke.Expires = time.Duration(n) * time.Millisecond
 	case "by":
 		invoke.Process = n
 	case "side":

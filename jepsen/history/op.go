@@ -50,6 +50,8 @@ type Op struct {
 	// sent neither context nor precondition: it replaces what its coordinator holds.
 	Saw   []string `json:"saw,omitempty"`
 	Blind bool     `json:"blind,omitempty"`
+	// Expires is from when on the value is hidden, since the run began; 0 is never.
+	Expires time.Duration `json:"expires,omitempty"`
 	// Values are what a read showed, or the receipt of a write.
 	Values []string `json:"values,omitempty"`
 	// Dot names the write's own value in the store, Dots those of Values, in the same

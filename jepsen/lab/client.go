@@ -137,6 +137,7 @@ func (c *client) change(ctx context.Context, n *Node, op history.Op, o henge.Wri
 	s.SawIf(receipt.Siblings > 1, "a write left siblings")
 	s.SawIf(op.Blind, "a write without context was acknowledged")
 	s.SawIf(op.F == history.Delete, "a delete was acknowledged")
+	s.SawIf(op.Expires > 0, "a value that expires was acknowledged")
 	return true
 }
 

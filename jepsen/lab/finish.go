@@ -101,7 +101,8 @@ func (l *Lab) Dump(ctx context.Context, w Workload) []checker.Dump {
 			if r.Role != request.Primary {
 				continue
 			}
-			d := checker.Dump{Bucket: w.Bucket, Key: key, Node: r.Name, State: stateOf(r)}
+			d := checker.Dump{Bucket: w.Bucket, Key: key, Node: r.Name, State: stateOf(r), Entries: len(r.Context)}
+			d.Actors, d.Twin = actorsOf(r)
 			if r.Result != request.ResultOK {
 				d.Err = fmt.Sprintf("%s %s", r.Result, r.Detail)
 			}
@@ -126,6 +127,18 @@ func stateOf(r request.ReplicaState) string {
 	}
 	fmt.Fprintf(&b, " %v", r.Context)
 	return b.String()
+}
+
+// actorsOf counts the actors of a replica's siblings, and tells whether one that is neither
+// deleted nor expired is not shown: its operation was minted twice.
+func actorsOf(r request.ReplicaState) (count int, twin bool) {
+	actors := make(map[string]bool)
+	for _, s := range r.Siblings {
+		actor, _, _ := strings.Cut(s.Dot, ":")
+		actors[actor] = true
+		twin = twin || !s.Shown && !s.Tombstone && s.Expires.IsZero()
+	}
+	return len(actors), twin
 }
 
 // Scenario is one run: a cluster, what clients do, what is done to it, for how long.
@@ -168,6 +181,9 @@ func Run(ctx context.Context, s Scenario) (Outcome, error) {
 }
 
 func (l *Lab) run(ctx context.Context, s Scenario) (Outcome, error) {
+	if err := l.forgetSoon(ctx); err != nil {
+		return Outcome{}, err
+	}
 	sleep(ctx, beginAfter-l.Now())
 	stop, cancel := context.WithTimeout(ctx, s.Length)
 	defer cancel()
@@ -179,18 +195,29 @@ func (l *Lab) run(ctx context.Context, s Scenario) (Outcome, error) {
 	if err := <-broke; err != nil {
 		return Outcome{}, fmt.Errorf("faults: %w", err)
 	}
+	l.sawForgetting()
 	if err := l.Recover(ctx); err != nil {
 		return Outcome{}, fmt.Errorf("recover: %w", err)
 	}
-	debts := l.Drain(ctx)
-	l.ReadAll(ctx, s.Workload, "repair")
-	sleep(ctx, repairWithin)
-	dumps := l.Dump(ctx, s.Workload)
-	l.ReadAll(ctx, s.Workload, history.Final)
+	end := l.repaired
+	if s.Options.Forget.Grace > 0 {
+		end = l.rested
+	}
+	atEnd := end(ctx, s.Workload)
 	h := l.History.History()
-	report := append(checker.Check(h, s.Need), checker.Converged(dumps, debts))
+	report := append(checker.Check(h, s.Need), atEnd...)
 	if err := h.Check(); err != nil {
 		return Outcome{}, fmt.Errorf("the recorder is broken: %w", err)
 	}
 	return Outcome{History: h, Report: report, Sometimes: l.Sometimes}, nil
+}
+
+// repaired has debts paid and each key read once, and compares the replicas.
+func (l *Lab) repaired(ctx context.Context, w Workload) checker.Report {
+	debts := l.Drain(ctx)
+	l.ReadAll(ctx, w, "repair")
+	sleep(ctx, repairWithin)
+	dumps := l.Dump(ctx, w)
+	l.ReadAll(ctx, w, history.Final)
+	return checker.Report{checker.Converged(dumps, debts)}
 }

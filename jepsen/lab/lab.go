@@ -20,6 +20,7 @@ type Options struct {
 	Spares   int           // further machines, off until a change adds them
 	Seed     uint64        // of everything that is left to chance
 	Detect   time.Duration // how soon the membership notices a death, at the earliest; 0 is 5 s
+	Forget   Forget        // how fast what is deleted is removed
 	Skew     time.Duration // each start of a node has its clock off by at most this
 	Logger   *slog.Logger  // of the nodes; nil discards
 }

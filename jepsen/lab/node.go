@@ -33,6 +33,8 @@ type Node struct {
 	member bool     // it is part of the cluster, or about to be
 	going  bool     // it is asked nothing any more: a change removes it
 	lost   bool     // it died for ever
+	wiped  bool     // its disk was lost once
+	copied *vfs.MemFS
 }
 
 // process is one start of a node.
@@ -101,7 +103,10 @@ func (n *Node) options(p *process, seed uint64) henge.Options {
 			Membership: func(self ring.Peer) (replication.Membership, error) { return l.Table.Join(p.host, self), nil },
 		},
 	}
-	if n == l.nodes[0] {
+	if l.o.Forget.Grace > 0 {
+		o.ReapEvery, o.ExchangeEvery = l.o.Forget.ReapEvery, l.o.Forget.ExchangeEvery
+	}
+	if n == l.nodes[0] && !n.wiped {
 		o.Init, o.Expect = true, l.o.Nodes
 	}
 	for _, other := range l.nodes {

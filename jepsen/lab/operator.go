@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hengedb/henge"
@@ -236,8 +237,29 @@ func (l *Lab) settleChanges(ctx context.Context) error {
 	}
 	for !l.changed() {
 		if !sleep(ctx, operateEvery) {
-			return fmt.Errorf("members do not hold one document without a change: %w", ctx.Err())
+			return fmt.Errorf("members do not hold one document without a change: %w: %s", ctx.Err(), l.unsettled())
 		}
 	}
 	return nil
+}
+
+// unsettled tells which document each member holds, and what its change waits for.
+func (l *Lab) unsettled() string {
+	var lines []string
+	for _, n := range l.Members() {
+		p := n.Process()
+		if p == nil {
+			lines = append(lines, n.name+" is dead")
+			continue
+		}
+		ctx, cancel := context.WithTimeout(l.life, 10*time.Second)
+		layout := p.LayoutProgress(ctx)
+		cancel()
+		line := fmt.Sprintf("%s holds %v", n.name, layout.Document)
+		if layout.Change != nil {
+			line += fmt.Sprintf(", in a change that waits for %q", layout.Change.Waiting)
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "; ")
 }

@@ -15,17 +15,20 @@ type Kind string
 
 // The kinds of fault, and what ends them.
 const (
-	FaultSplit  Kind = "split"  // Groups hear only themselves
-	FaultOneWay Kind = "oneway" // From is not heard by To
-	FaultSlow   Kind = "slow"   // Delay and Loss on every link of Node
-	FaultReset  Kind = "reset"  // every connection of Node breaks
-	FaultKill   Kind = "kill"   // Node's process dies
-	FaultPower  Kind = "power"  // Node's machine goes off; Kept percent of what was not synced stays
-	EndStart    Kind = "start"  // Node starts again
-	ChangeAdd   Kind = "add"    // Node, a spare, becomes a member
-	ChangeGo    Kind = "remove" // Node leaves
-	ChangeSwap  Kind = "swap"   // Node dies for ever; To, a spare, takes its place
-	EndHeal     Kind = "heal"   // every link is well again
+	FaultSplit   Kind = "split"   // Groups hear only themselves
+	FaultOneWay  Kind = "oneway"  // From is not heard by To
+	FaultSlow    Kind = "slow"    // Delay and Loss on every link of Node
+	FaultReset   Kind = "reset"   // every connection of Node breaks
+	FaultKill    Kind = "kill"    // Node's process dies
+	FaultPower   Kind = "power"   // Node's machine goes off; Kept percent of what was not synced stays
+	FaultWipe    Kind = "wipe"    // the dead Node's disk is lost, and it will start with an empty one
+	FaultCopy    Kind = "copy"    // Node's disk is copied
+	FaultRestore Kind = "restore" // the dead Node's disk is replaced by that copy
+	EndStart     Kind = "start"   // Node starts again
+	ChangeAdd    Kind = "add"     // Node, a spare, becomes a member
+	ChangeGo     Kind = "remove"  // Node leaves
+	ChangeSwap   Kind = "swap"    // Node dies for ever; To, a spare, takes its place
+	EndHeal      Kind = "heal"    // every link is well again
 )
 
 // Step is one thing done to the cluster.
@@ -57,6 +60,12 @@ func (s Step) String() string {
 		return fmt.Sprintf("links of %s: %v more, %.0f %% lost", s.Node, s.Delay, 100*s.Loss)
 	case FaultPower:
 		return fmt.Sprintf("%s loses power, %d %% of what was not synced stays", s.Node, s.Kept)
+	case FaultWipe:
+		return s.Node + " loses its disk"
+	case FaultCopy:
+		return fmt.Sprintf("the disk of %s is copied", s.Node)
+	case FaultRestore:
+		return fmt.Sprintf("the disk of %s is what it was when it was copied", s.Node)
 	case ChangeSwap:
 		return fmt.Sprintf("%s takes the place of %s%s", s.To, s.Node, s.Twist.inWords())
 	case FaultReset, FaultKill, EndStart, ChangeAdd, ChangeGo:
@@ -108,7 +117,7 @@ func Draw(seed uint64, nodes []string, d time.Duration, faults Faults) Plan {
 			step.Node, step.Kept = pick(r, nodes), 100*r.IntN(2)
 			free = at + lasts
 			plan = append(plan, Step{At: free, Do: EndStart, Node: step.Node})
-		case EndStart, EndHeal, ChangeAdd, ChangeGo, ChangeSwap:
+		case EndStart, EndHeal, FaultWipe, FaultCopy, FaultRestore, ChangeAdd, ChangeGo, ChangeSwap:
 		}
 		plan = append(plan, step)
 		if step.Do == FaultSplit || step.Do == FaultOneWay || step.Do == FaultSlow {
@@ -192,6 +201,12 @@ func (l *Lab) Do(ctx context.Context, s Step) error {
 		node.Kill()
 	case FaultPower:
 		node.PowerOff(s.Kept)
+	case FaultWipe:
+		return node.wipe()
+	case FaultCopy:
+		return node.copyDisk()
+	case FaultRestore:
+		return node.revert()
 	case EndStart:
 		if node.Process() == nil && node.isMember() {
 			return node.Start(ctx)

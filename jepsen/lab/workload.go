@@ -26,6 +26,7 @@ type Workload struct {
 	Keys    int           // 0 is 8
 	Careful bool          // all keys are: who keeps a key may change during the run
 	Strict  bool          // half of the operations are
+	Mortal  bool          // many writes delete, and many values expire
 	Pause   time.Duration // typical, between two operations of a client; 0 is 200 ms
 }
 
@@ -115,11 +116,13 @@ func (c *client) act(ctx context.Context, w Workload, replicas map[string][]stri
 		c.careful(ctx, w, n, key)
 		return
 	}
-	op := history.Op{F: history.Put, Key: key, Blind: true}
+	op, o := history.Op{F: history.Put, Key: key, Blind: true}, henge.WriteOptions{}
 	if c.rand.IntN(5) == 0 {
 		op.F = history.Delete
+	} else if w.Mortal {
+		c.mortal(&op, &o)
 	}
-	c.change(ctx, n, op, henge.WriteOptions{})
+	c.change(ctx, n, op, o)
 }
 
 // someNode is the client's own node most of the time, else any that serves.
@@ -166,10 +169,27 @@ func (c *client) careful(ctx context.Context, w Workload, n *Node, key string) {
 	case what == 8 && saw.etag != "":
 		o.Context, o.IfMatch = "", saw.etag // no context, but the very values that were read
 	}
+	if w.Mortal && op.F == history.Put {
+		c.mortal(&op, &o)
+	}
 	if c.change(ctx, n, op, o) {
 		c.lab.Sometimes.SawIf(o.IfMatch != "", "a write with an ETag was acknowledged")
 	}
 }
+
+// mortal has a put be a delete, or its value expire, often.
+func (c *client) mortal(op *history.Op, o *henge.WriteOptions) {
+	switch what := c.rand.IntN(10); {
+	case what < 3 && o.IfNoneMatch == "":
+		op.F = history.Delete
+	case what < 6:
+		at := time.Now().Add(time.Second + time.Duration(c.rand.Int64N(int64(longestLife)))).Truncate(time.Millisecond)
+		o.ExpiresAt, op.Expires = at, at.Sub(c.lab.began)
+	}
+}
+
+// longestLife is how long a value of a workload may live that expires.
+const longestLife = 20 * time.Second
 
 // strict draws whether an operation counts on the key's own replicas alone.
 func (c *client) strict(w Workload) request.Switch {

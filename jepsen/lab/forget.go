@@ -1,0 +1,78 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+)
+
+// Forget is how fast a cluster forgets what is deleted. The zero value is the product's
+// own pace, a day.
+type Forget struct {
+	Grace         time.Duration // after what something deleted may be reaped
+	ReapEvery     time.Duration
+	ExchangeEvery time.Duration
+	Silent        time.Duration // after what a new store takes the place of the one that its node lost
+}
+
+// ForgetSoon is a pace at which rounds of reaping run all the time, faults or not. The
+// grace is longer than a put may be on its way before nobody mints it any more.
+func ForgetSoon() Forget {
+	return Forget{Grace: 2 * time.Second, ReapEvery: time.Second, ExchangeEvery: 10 * time.Second, Silent: 10 * time.Second}
+}
+
+// forgetSoon sets the pace, as a person would.
+func (l *Lab) forgetSoon(ctx context.Context) error {
+	f := l.o.Forget
+	if f.Grace == 0 {
+		return nil
+	}
+	body, err := json.Marshal(map[string]any{
+		"grace_ms": f.Grace.Milliseconds(), "silent_ms": f.Silent.Milliseconds(), "auto_join": true,
+	})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, "/v1/cluster/settings", strings.NewReader(string(body)))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	answer := httptest.NewRecorder()
+	l.nodes[0].Process().Handler().ServeHTTP(answer, req)
+	if answer.Code != http.StatusOK {
+		return fmt.Errorf("settings: %d %s", answer.Code, answer.Body)
+	}
+	return nil
+}
+
+// DrawForgets makes a plan for d from which one node comes back with less on its disk than
+// it had, if one dies at all: with nothing, or, where reverts are allowed, with what it had
+// earlier. One is the most: of two copies of a write that were acknowledged one must stay.
+func DrawForgets(seed uint64, nodes []string, d time.Duration, reverts bool) Plan {
+	plan := Draw(seed, nodes, d, append(AllFaults(), FaultKill, FaultPower))
+	r := rand.New(rand.NewPCG(seed, text("disks")))
+	var deaths []Step
+	for _, s := range plan {
+		if s.Do == FaultKill || s.Do == FaultPower {
+			deaths = append(deaths, s)
+		}
+	}
+	what := r.IntN(3)
+	if len(deaths) == 0 || what == 0 {
+		return plan
+	}
+	death := deaths[r.IntN(len(deaths))]
+	lost := Step{At: death.At + time.Millisecond, Do: FaultWipe, Node: death.Node}
+	if what == 2 && reverts {
+		lost.Do = FaultRestore
+		copied := time.Duration(r.Int64N(int64(death.At))) // while it runs, or is dead: both are disks
+		plan = plan.With(Plan{{At: copied, Do: FaultCopy, Node: death.Node}})
+	}
+	return plan.With(Plan{lost})
+}

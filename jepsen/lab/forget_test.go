@@ -1,0 +1,80 @@
+package lab
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hengedb/henge/jepsen/seeds"
+)
+
+// restores says whether disks are restored from older copies: that needs what refills a
+// fenced partition.
+const restores = false
+
+// What is deleted or expires is reaped, and contexts are narrowed, all the time, while
+// faults of all kinds go on, a disk is lost, and clients write and write again: laws 1 to 3
+// hold, and then the cluster comes to rest by itself, with nothing left of what is gone.
+func TestForgetsUnderFaults(t *testing.T) {
+	const length = 2 * time.Minute
+	nodes := []string{"n1", "n2", "n3", "n4", "n5"}
+	var all Sometimes
+	seeds.Over(t, 15*time.Second, 5, func(t *testing.T, seed uint64) {
+		out := judge(t, Scenario{
+			Options: Options{Nodes: len(nodes), Seed: seed, Forget: ForgetSoon()}, Length: length,
+			Workload: Workload{Clients: 5, Keys: 24, Pause: 700 * time.Millisecond, Mortal: true, Careful: seed%2 == 0, Strict: seed%4 == 0},
+			Plan:     DrawForgets(seed, nodes, length, restores),
+		})
+		all.Add(out.Sometimes)
+	})
+	if _, alone := seeds.Single(); alone {
+		t.Log(all.Counts())
+		return
+	}
+	if missing := all.Missing(
+		"keys reaped amid the faults", "contexts narrowed amid the faults", "rounds ended early", "fault wipe",
+		"a delete was acknowledged", "a value that expires was acknowledged",
+	); len(missing) > 0 {
+		t.Errorf("never happened: %q", missing)
+	}
+	t.Log(all.Counts())
+}
+
+func TestDrawnDisksAreLostOnceAndWhileTheirNodesAreDead(t *testing.T) {
+	nodes := []string{"n1", "n2", "n3", "n4", "n5"}
+	kinds := map[Kind]int{}
+	for seed := range uint64(200) {
+		dead, copied, lost := "", "", 0
+		for _, s := range DrawForgets(seed, nodes, 2*time.Minute, true) {
+			kinds[s.Do]++
+			switch s.Do {
+			case FaultKill, FaultPower:
+				dead = s.Node
+			case EndStart:
+				dead = ""
+			case FaultCopy:
+				copied = s.Node
+			case FaultWipe, FaultRestore:
+				if lost++; dead != s.Node || s.Do == FaultRestore && copied != s.Node {
+					t.Errorf("seed %d: %v while %q is dead, and %q was copied", seed, s, dead, copied)
+				}
+			case FaultSplit, FaultOneWay, FaultSlow, FaultReset, EndHeal, ChangeAdd, ChangeGo, ChangeSwap:
+			}
+			if s.String() == "" {
+				t.Errorf("seed %d: a step without words: %+v", seed, s)
+			}
+		}
+		if lost > 1 {
+			t.Errorf("seed %d: %d disks are lost", seed, lost)
+		}
+		for _, s := range DrawForgets(seed, nodes, 2*time.Minute, false) {
+			if s.Do == FaultRestore || s.Do == FaultCopy {
+				t.Errorf("seed %d: %v, and none is to be restored", seed, s)
+			}
+		}
+	}
+	for _, kind := range []Kind{FaultWipe, FaultCopy, FaultRestore} {
+		if kinds[kind] < 20 {
+			t.Errorf("200 seeds drew %d times %q", kinds[kind], kind)
+		}
+	}
+}
