@@ -12,16 +12,16 @@ func exchangeRows() []Mutant {
 		Name: "tree keeps what was replaced",
 		Rule: "a leaf is the sum of what its segment holds now",
 		File: "storage/tree.go",
-		Old:  `t.add(i, t.hash(k, old)^t.hash(k, now))`,
-		New:  `t.add(i, t.hash(k, now))`,
+		Old:  `t.add(i, t.leafOf(k, now).minus(t.leafOf(k, old)))`,
+		New:  `t.add(i, t.leafOf(k, now))`,
 
 		Package: "./storage", Run: trees,
 	}, {
 		Name: "tree forgets what changed while it was built",
 		Rule: "a leaf is the scan and what changed since its snapshot",
 		File: "storage/treebuild.go",
-		Old:  `t.add(segment, copied[i]^scanned[i])`,
-		New:  `t.leaves[segment].Store(scanned[i])`,
+		Old:  `t.add(segment, scanned[i].minus(copied[i]))`,
+		New:  `t.add(segment, scanned[i].minus(t.leaf(segment)))`,
 
 		Package: "./storage", Run: trees,
 	}, {
