@@ -2,11 +2,13 @@ package storage
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/hengedb/henge/ring"
 	"github.com/hengedb/henge/storage/causal"
@@ -106,6 +108,38 @@ func TestEpochsOutliveTheStart(t *testing.T) {
 	s.endActors()
 	if got := s.Epochs(5); got != want {
 		t.Errorf("after the actors' end: %+v", got)
+	}
+}
+
+// A round that begins while an object is being read may be about what was read: the object
+// is of the epoch before it.
+func TestAReadIsOfTheEpochBeforeIt(t *testing.T) {
+	fs := vfs.NewMem()
+	s := open(t, fs, Options{})
+	for n := range 20 { // in blocks of their own
+		mustPut(t, s, key(n), make([]byte, 64<<10))
+	}
+	if err := s.db.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sick := newSickDisk(fs)
+	s = open(t, sick, Options{})
+	var once sync.Once
+	sick.fail(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileReadAt && strings.HasSuffix(op.Path, ".sst") {
+			once.Do(func() { raise(t, s, causal.Epoch{Number: 1}) })
+		}
+		return nil
+	})
+	o, err := s.Read(t.Context(), key(10))
+	if err != nil || s.Epochs(0).Raised.Number != 1 {
+		t.Fatalf("read: %v, at %+v", err, s.Epochs(0))
+	}
+	if o.Epoch != (causal.Epoch{}) {
+		t.Errorf("what was read before the round is of %v", o.Epoch)
 	}
 }
 
