@@ -62,6 +62,10 @@ func (c *Coordinator) mint(ctx context.Context, w *write) (*minted, error) {
 	if errors.Is(err, storage.ErrNotHeld) {
 		return nil, errStale // the document says that this node serves, and the store does not go by it yet
 	}
+	if errors.Is(err, storage.ErrEpoch) { // a round began since the delete's own read, which is made again
+		w.base = nil
+		return nil, errStale
+	}
 	if err != nil {
 		return nil, refusal(err)
 	}

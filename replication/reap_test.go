@@ -281,6 +281,44 @@ func TestAPutThatMeetsARoundIsSentAgain(t *testing.T) {
 	})
 }
 
+// What a delete found by a read of its own may have been read before a round that begins
+// then: it reads again.
+func TestADeleteThatMeetsARoundReadsAgain(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, c *cluster) {
+		key, p, _ := c.key(0)
+		p[0].mustPut(t, key, "v", request.WriteOptions{W: request.All})
+		_, err := p[1].store.Write(t.Context(), storage.Key{Bucket: "default", Key: key}, storage.KindRepair, func(tx *storage.Tx) error {
+			tx.SetObject(tx.Object().Put(causal.Write{
+				Dot: causal.Dot{Actor: 7, Counter: 1}, Stamp: 1, Value: []byte("w"), Policy: causal.Siblings, Generation: 1, Epoch: tx.Partition().Epochs.Raised,
+			}))
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := p[0].newWrite(t.Context(), verbDelete, keyName{"default", key}, nil, request.WriteOptions{W: request.All})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := p[0].readBeforeDelete(t.Context(), w); err != nil || values(w.base) == "v" {
+			t.Fatalf("it has read %s, %v; want what the other replica has too", values(w.base), err)
+		}
+		err = p[0].store.ChangeEpochs(t.Context(), []ring.Partition{w.place.partition}, func(_ ring.Partition, e storage.Epochs) (storage.Epochs, bool) {
+			e.Raised = causal.Epoch{Number: 1}
+			return e, true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p[0].coordinate(t.Context(), w); err != nil {
+			t.Errorf("delete: %v", err)
+		}
+		if _, err := p[1].Get(t.Context(), "default", key, request.ReadOptions{R: request.All}); !errors.Is(err, request.ErrNotFound) {
+			t.Errorf("after it: %v", err)
+		}
+	})
+}
+
 // A store that is new where something may have been reaped takes the epochs first.
 func TestANewStoreTakesTheEpochsFirst(t *testing.T) {
 	inCluster(t, 4, func(t *testing.T, c *cluster) {
