@@ -37,6 +37,14 @@ func (n *Node) revert() error {
 	case n.copied == nil:
 		return fmt.Errorf("the disk of %s was never copied", n.name)
 	}
-	n.disk, n.copied = n.copied, nil
+	n.disk, n.copied, n.older = n.copied, nil, true
 	return nil
+}
+
+// hasForgotten reports whether the node came back with an older disk. Where it has lost
+// memory it counts as down, until it is filled again: no promise of availability counts it.
+func (n *Node) hasForgotten() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.older
 }

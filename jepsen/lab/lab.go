@@ -159,17 +159,17 @@ const settled = slowest + 3*time.Second
 
 // Side is how many serving nodes hear each other around one, itself included,
 // counting only those that did so for a while; 0 when that is unclear, because they
-// do not all hear each other or because links are slow.
+// do not all hear each other, because links are slow, or because it has lost memory.
 func (l *Lab) Side(n *Node) int {
 	l.mu.Lock()
 	rough := l.rough || time.Since(l.smooth) < settled
 	l.mu.Unlock()
-	if rough || !n.Serving() {
+	if rough || !n.Serving() || n.hasForgotten() {
 		return 0
 	}
 	var side []*Node
 	for _, other := range l.nodes {
-		if other == n || (other.servingSince(settled) && l.good(n, other)) {
+		if other == n || (other.servingSince(settled) && l.good(n, other) && !other.hasForgotten()) {
 			side = append(side, other)
 		}
 	}

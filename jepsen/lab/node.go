@@ -35,6 +35,7 @@ type Node struct {
 	lost   bool     // it died for ever
 	wiped  bool     // its disk was lost once
 	copied *vfs.MemFS
+	older  bool // its disk was replaced by an older copy
 }
 
 // process is one start of a node.
