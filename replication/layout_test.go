@@ -201,7 +201,7 @@ func TestAWipedNodeTakesItsOwnPlace(t *testing.T) {
 func TestANewStoreIsNoNewcomerBesideWhatItsNodeWas(t *testing.T) {
 	inCluster(t, 4, func(t *testing.T, c *cluster) {
 		c.set(t, func(s *ring.Settings) { s.AutoJoin = true }, c.nodes...)
-		lost := slices.MaxFunc(c.peers, func(a, b ring.Peer) int { return cmp.Compare(a.ID, b.ID) }) // another one takes in
+		lost := slices.MaxFunc(c.Peers(), func(a, b ring.Peer) int { return cmp.Compare(a.ID, b.ID) }) // another one takes in
 		fresh := ring.Peer{ID: lost.ID - 1, Name: lost.Name, RPC: lost.RPC, Nonce: 2}
 		for _, n := range c.nodes {
 			if n.self == lost.ID {

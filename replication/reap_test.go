@@ -340,20 +340,30 @@ func TestANewStoreTakesTheEpochsFirst(t *testing.T) {
 		}
 		peers := append(c.Peers(), ring.Peer{ID: last.store.NodeID(), Name: "new", RPC: "new:1", Nonce: 1})
 		c.peers.Store(&peers)
-		c.cut(last, c.nodes...)
 		c.start(last)
-		next := c.nodes[0].agent.Document().Clone()
-		next.Version, next.Reaping = next.Version+1, true
-		next.Members = append(next.Members, ring.Member{ID: last.self, Name: "new", Weight: 100, RPC: "new:1"})
-		slices.SortFunc(next.Members, func(a, b ring.Member) int { return cmp.Compare(a.ID, b.ID) })
-		if next, err = next.Seal(); err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range append(c.nodes, last) {
-			if err := n.agent.Adopt(t.Context(), next.Raw()); err != nil {
+		adopt := func(next *ring.Document) {
+			if next, err = next.Seal(); err != nil {
 				t.Fatal(err)
 			}
+			for _, n := range append(c.nodes, last) {
+				if err := n.agent.Adopt(t.Context(), next.Raw()); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
+		next := c.nodes[0].agent.Document().Clone()
+		next.Version, next.Reaping = next.Version+1, true
+		adopt(next)
+		time.Sleep(aLook)
+		if e := last.store.Epochs(0); !e.Awaited || e.Raised != (causal.Epoch{}) {
+			t.Fatalf("no member yet, it has taken epochs, and rounds go on without it: %+v", e)
+		}
+		c.cut(last, c.nodes...)
+		next = next.Clone()
+		next.Version++
+		next.Members = append(next.Members, ring.Member{ID: last.self, Name: "new", Weight: 100, RPC: "new:1"})
+		slices.SortFunc(next.Members, func(a, b ring.Member) int { return cmp.Compare(a.ID, b.ID) })
+		adopt(next)
 		time.Sleep(aLook)
 		if _, err := last.store.Write(t.Context(), storage.Key{Bucket: "default", Key: "k"}, storage.KindHint, func(tx *storage.Tx) error {
 			tx.SetHint(&storage.Hint{Targets: []ring.NodeID{c.nodes[0].self}, Mark: 1})

@@ -156,10 +156,17 @@ func (t *Tx) checkEpochs() error {
 }
 
 // keepEpochs saves the epochs, which are the zero ones, of partitions that never met a
-// round, when rounds begin: from then on a store that has none is new.
+// round, when rounds begin: from then on a store that has none is new. Only a member of the
+// document before takes part in all of them.
 func (s *Store) keepEpochs(d *ring.Document) error {
 	l := s.layout.Load()
 	if l == nil || !d.Reaping {
+		return nil
+	}
+	s.layoutMu.Lock()
+	member := l.member
+	s.layoutMu.Unlock()
+	if !member {
 		return nil
 	}
 	var unknown []ring.Partition

@@ -238,6 +238,30 @@ func TestAStoreThatWasThereWhenReapingBeganAwaitsNothing(t *testing.T) {
 	}
 }
 
+// Rounds began, and went on, while the store was no member's: it has no epochs, whatever
+// document it held.
+func TestAStoreThatBecomesAMemberLaterAwaitsEpochs(t *testing.T) {
+	for name, between := range map[string]bool{"by way of a document in which reaping began": true, "at once": false} {
+		s := open(t, vfs.NewMem(), Options{})
+		install(t, s, 2, s.NodeID()+1)
+		if between {
+			d := document(3, s.NodeID()+1)
+			d.Reaping = true
+			if err := s.Install(d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := document(4, s.NodeID(), s.NodeID()+1)
+		d.Reaping = true
+		if err := s.Install(d); err != nil {
+			t.Fatal(err)
+		}
+		if e := s.Epochs(1); !e.Awaited || e.Known {
+			t.Errorf("%s: epochs %+v", name, e)
+		}
+	}
+}
+
 func TestAFencedPartitionTakesNothingButItsRefill(t *testing.T) {
 	s := open(t, vfs.NewMem(), Options{})
 	mustPut(t, s, key(1), number(1))

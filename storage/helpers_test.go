@@ -79,9 +79,12 @@ func install(t testing.TB, s *Store, version uint64, nodes ...ring.NodeID) {
 	}
 }
 
-// document is one in which nodes serve all partitions.
+// document is one in which nodes are the members, and serve all partitions.
 func document(version uint64, nodes ...ring.NodeID) *ring.Document {
 	d := &ring.Document{Version: version, Partitions: testPartitions}
+	for _, id := range nodes {
+		d.Members = append(d.Members, ring.Member{ID: id})
+	}
 	for range testPartitions {
 		d.Layout = append(d.Layout, ring.Entry{Serving: nodes, Changed: version})
 	}

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/hengedb/henge/ring"
@@ -26,8 +27,10 @@ type PartitionState struct {
 // document is installed.
 type layout struct {
 	states []atomic.Pointer[PartitionState]
-	// name of the installed document; guarded by Store.layoutMu
+	// The name of the installed document, and what it makes of this node; guarded by
+	// Store.layoutMu.
 	era, version uint64
+	member       bool // this node is one in that document
 }
 
 // of returns the state of the partition that pos falls in.
@@ -100,6 +103,7 @@ func (s *Store) swap(d *ring.Document) error {
 		l.states[i].Store(now)
 	}
 	l.era, l.version = d.Era.Number, d.Version
+	l.member = slices.ContainsFunc(d.Members, func(m ring.Member) bool { return m.ID == s.nodeID })
 	s.layout.Store(l)
 	s.publishEpochs(l)
 	return nil

@@ -169,10 +169,14 @@ func (r *Reap) run() {
 
 // takeEpochs takes the epochs that the store awaits from any member that has them, and
 // reports whether it awaits none any more. Where no member has any there was no round:
-// every member keeps what was committed.
+// every member keeps what was committed. A node that is no member yet waits: rounds go on
+// without it until it is, and what it took would be too low.
 func (r *Reap) takeEpochs() bool {
 	doc := r.o.Cluster.Document()
 	if doc == nil || !doc.Reaping {
+		return true
+	}
+	if _, member := doc.Member(r.o.Self); !member {
 		return true
 	}
 	awaited := map[ring.Partition]int{} // and how many others await them too

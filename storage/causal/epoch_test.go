@@ -85,6 +85,25 @@ func TestNarrowKnowsTheSiblingsAndNothingElse(t *testing.T) {
 	})
 }
 
+// The dot that was replaced says that its twin, of the same operation, is not to be shown:
+// it is not forgotten while the twin is there.
+func TestATwinsDotIsNotForgotten(t *testing.T) {
+	op := OpID{1}
+	replaced := (&Object{}).Put(Write{Dot: Dot{1, 1}, Stamp: 1, Op: op, Policy: Siblings, Generation: 1})
+	next := replaced.Put(Write{Dot: Dot{2, 1}, Stamp: 2, Op: OpID{2}, Policy: Siblings, Generation: 1})
+	twin := (&Object{}).Put(Write{Dot: Dot{3, 1}, Stamp: 1, Op: op, Policy: Siblings, Generation: 1})
+	o := Join(next, twin)
+	if live := o.Live(0); len(o.Siblings) != 2 || len(live) != 1 || live[0].Dot != (Dot{2, 1}) {
+		t.Fatalf("it shows %+v of %+v", live, o.Siblings)
+	}
+	if o.Wide() {
+		t.Error("its context would be narrowed, and the twin shown")
+	}
+	if !next.Wide() {
+		t.Error("without a twin nothing holds the context of what was replaced")
+	}
+}
+
 func TestTheDeadAndTheMortal(t *testing.T) {
 	for name, tc := range map[string]struct {
 		siblings     []Sibling
