@@ -17,13 +17,15 @@ type Forget struct {
 	Grace         time.Duration // after what something deleted may be reaped
 	ReapEvery     time.Duration
 	ExchangeEvery time.Duration
-	Silent        time.Duration // after what a new store takes the place of the one that its node lost
+	// Silent is after what a new store takes the place of the one that its node lost, by
+	// itself; 0 leaves that, and all changes of the layout, to an operator.
+	Silent time.Duration
 }
 
 // ForgetSoon is a pace at which rounds of reaping run all the time, faults or not. The
 // grace is longer than a put may be on its way before nobody mints it any more.
 func ForgetSoon() Forget {
-	return Forget{Grace: 2 * time.Second, ReapEvery: time.Second, ExchangeEvery: 10 * time.Second, Silent: 10 * time.Second}
+	return Forget{Grace: 2 * time.Second, ReapEvery: time.Second, ExchangeEvery: 10 * time.Second}
 }
 
 // forgetSoon sets the pace, as a person would.
@@ -32,9 +34,11 @@ func (l *Lab) forgetSoon(ctx context.Context) error {
 	if f.Grace == 0 {
 		return nil
 	}
-	body, err := json.Marshal(map[string]any{
-		"grace_ms": f.Grace.Milliseconds(), "silent_ms": f.Silent.Milliseconds(), "auto_join": true,
-	})
+	settings := map[string]any{"grace_ms": f.Grace.Milliseconds()}
+	if f.Silent > 0 {
+		settings["silent_ms"], settings["auto_join"] = f.Silent.Milliseconds(), true
+	}
+	body, err := json.Marshal(settings)
 	if err != nil {
 		return err
 	}

@@ -17,10 +17,12 @@ const restores = false
 func TestForgetsUnderFaults(t *testing.T) {
 	const length = 2 * time.Minute
 	nodes := []string{"n1", "n2", "n3", "n4", "n5"}
+	pace := ForgetSoon()
+	pace.Silent = 10 * time.Second
 	var all Sometimes
-	seeds.Over(t, 15*time.Second, 5, func(t *testing.T, seed uint64) {
+	seeds.Over(t, 10*time.Second, 5, func(t *testing.T, seed uint64) {
 		out := judge(t, Scenario{
-			Options: Options{Nodes: len(nodes), Seed: seed, Forget: ForgetSoon()}, Length: length,
+			Options: Options{Nodes: len(nodes), Seed: seed, Forget: pace}, Length: length,
 			Workload: Workload{Clients: 5, Keys: 24, Pause: 700 * time.Millisecond, Mortal: true, Careful: seed%2 == 0, Strict: seed%4 == 0},
 			Plan:     DrawForgets(seed, nodes, length, restores),
 		})
@@ -34,6 +36,32 @@ func TestForgetsUnderFaults(t *testing.T) {
 		"keys reaped amid the faults", "contexts narrowed amid the faults", "rounds ended early", "fault wipe",
 		"a delete was acknowledged", "a value that expires was acknowledged",
 	); len(missing) > 0 {
+		t.Errorf("never happened: %q", missing)
+	}
+	t.Log(all.Counts())
+}
+
+// The same, while nodes join, leave and are replaced: what a former owner, or a newcomer
+// that was to be one, still holds comes back nowhere.
+func TestForgetsWhileTheLayoutChanges(t *testing.T) {
+	const length = 3 * time.Minute
+	members, spares := []string{"n1", "n2", "n3", "n4"}, []string{"n5", "n6", "n7"}
+	var all Sometimes
+	seeds.Over(t, 5*time.Second, 3, func(t *testing.T, seed uint64) {
+		plan := DrawChanges(seed, members, spares, length)
+		if seed%4 != 0 { // else nothing but changes
+			plan = plan.With(Draw(seed, members, length, AllFaults()))
+		}
+		out := judge(t, Scenario{
+			Options: Options{Nodes: len(members), Spares: len(spares), Seed: seed, Forget: ForgetSoon()}, Length: length,
+			Workload: Workload{Clients: 5, Keys: 24, Pause: 700 * time.Millisecond, Mortal: true, Careful: true, Strict: seed%2 == 0}, Plan: plan,
+		})
+		all.Add(out.Sometimes)
+	})
+	if _, alone := seeds.Single(); alone {
+		return
+	}
+	if missing := all.Missing("keys reaped amid the faults", "a layout change completed: add"); len(missing) > 0 {
 		t.Errorf("never happened: %q", missing)
 	}
 	t.Log(all.Counts())

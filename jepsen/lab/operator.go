@@ -233,7 +233,7 @@ func (l *Lab) settleChanges(ctx context.Context) error {
 	case l.turn <- struct{}{}:
 		<-l.turn
 	case <-ctx.Done():
-		return fmt.Errorf("a layout change is not complete: %w", ctx.Err())
+		return fmt.Errorf("a layout change is not complete: %w: %s", ctx.Err(), l.unsettled())
 	}
 	for !l.changed() {
 		if !sleep(ctx, operateEvery) {
