@@ -21,15 +21,15 @@ func reapRows() []Mutant {
 		Name: "reap: survey of a majority",
 		Rule: "all replicas are asked, not a majority of them (R5, 1)",
 		File: round,
-		Old:  `parts = b.step(kindSurvey, parts, b.replicas, `,
-		New:  `parts = b.step(kindSurvey, parts, func(p ring.Partition) []ring.NodeID { all := b.replicas(p); return all[:len(all)/2+1] }, `,
+		Old:  `parts = b.step(kindSurvey, parts, b.members, `,
+		New:  `parts = b.step(kindSurvey, parts, func(p ring.Partition) []ring.NodeID { all := b.members(p); return all[:len(all)/2+1] }, `,
 
 		Package: reap, Run: proof,
 	}, {
 		Name: "reap: raise not persisted",
 		Rule: "a raised epoch outlives the process (R5, 2)",
 		File: "storage/epoch.go",
-		Old:  `err = errors.Join(err, b.Set(epochKey(p), e.append(nil), nil))`,
+		Old:  `records[epochName(p)] = e.append(nil)`,
 		New:  `_ = e.append(nil)`,
 
 		Package: "./storage", Run: "TestEpochsOutliveTheStart",
@@ -212,7 +212,7 @@ func reapRows() []Mutant {
 	}, {
 		Name: "reap: expiring value removed alive",
 		Rule: "what expires is reaped once it has expired, not before",
-		File: round,
+		File: "replication/reap/look.go",
 		Old:  `!o.Siblings[i].Tombstone && expiry.After(since)`,
 		New:  `o.Siblings[i].Tombstone && expiry.After(since)`,
 
@@ -220,7 +220,7 @@ func reapRows() []Mutant {
 	}, {
 		Name: "reap: mortal taken for wide",
 		Rule: "what is deleted is removed, not narrowed",
-		File: round,
+		File: "replication/reap/look.go",
 		Old:  `if !o.Mortal() {`,
 		New:  `if o == nil || len(o.Siblings) > 0 {`,
 
