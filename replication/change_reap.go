@@ -23,9 +23,13 @@ func (r reaping) Ask(ctx context.Context, to ring.NodeID, body []byte) ([]byte, 
 	return r.rpc.Call(ctx, r.health.Target(to), rpc.Call{Method: methodReap, Class: rpc.Bulk, Body: body})
 }
 
-// Meet goes by where another member stands in a partition.
+// Meet goes by where another member stands in a partition, by a document of which this
+// node is a member too.
 func (r reaping) Meet(ctx context.Context, p ring.Partition, theirs storage.Epochs) error {
-	return r.meet(ctx, p, theirs)
+	if mine := r.store.Epochs(p); !mine.Awaited && !mine.Raised.Less(theirs.Raised) {
+		return nil
+	}
+	return r.goBy(ctx, p, theirs)
 }
 
 // Undecided reports whether this node, as a voter, has accepted a later document.

@@ -97,12 +97,16 @@ func (c *Coordinator) callAbout(ctx context.Context, to ring.NodeID, p ring.Part
 // meet goes by where another member stands in a partition (R5). Who has raised less than
 // another has committed has lost memory: it answered for that round, and does not know it
 // any more, and is fenced: then, and only when it was not before, meet fails with
-// storage.ErrFenced. Who has only raised less takes the other's, and so does a store that
-// has none.
+// storage.ErrFenced. Who has only raised less takes the other's.
 func (c *Coordinator) meet(ctx context.Context, p ring.Partition, theirs storage.Epochs) error {
-	if mine := c.store.Epochs(p); !mine.Raised.Less(theirs.Raised) && !mine.Awaited {
-		return nil
+	if mine := c.store.Epochs(p); mine.Awaited || !mine.Raised.Less(theirs.Raised) {
+		return nil // a store that has none does not know how old these are: package reap asks
 	}
+	return c.goBy(ctx, p, theirs)
+}
+
+// goBy is meet, and a store that has no epochs takes these.
+func (c *Coordinator) goBy(ctx context.Context, p ring.Partition, theirs storage.Epochs) error {
 	var fenced bool
 	err := c.store.ChangeEpochs(ctx, []ring.Partition{p}, func(_ ring.Partition, mine storage.Epochs) (storage.Epochs, bool) {
 		lost := !mine.Awaited && mine.Raised.Less(theirs.Committed)

@@ -355,6 +355,9 @@ func TestANewStoreTakesTheEpochsFirst(t *testing.T) {
 		next.Version, next.Reaping = next.Version+1, true
 		adopt(next)
 		time.Sleep(aLook)
+		if err := errors.Join(last.learnEpochs(t.Context(), c.nodes[0].self, 0), c.nodes[0].learnEpochs(t.Context(), last.self, 0)); err != nil {
+			t.Fatal(err)
+		}
 		if e := last.store.Epochs(0); !e.Awaited || e.Raised != (causal.Epoch{}) {
 			t.Fatalf("no member yet, it has taken epochs, and rounds go on without it: %+v", e)
 		}

@@ -170,6 +170,14 @@ func reapRows() []Mutant {
 
 		Package: pkg, Run: "TestANewStoreTakesTheEpochsFirst",
 	}, {
+		Name: "reap: epochs taken from any message",
+		Rule: "a store takes epochs from who is at its document or a later one (R5)",
+		File: "replication/epochs.go",
+		Old:  `mine.Awaited || !mine.Raised.Less(theirs.Raised) {`,
+		New:  `!mine.Awaited && !mine.Raised.Less(theirs.Raised) {`,
+
+		Package: pkg, Run: "TestANewStoreTakesTheEpochsFirst",
+	}, {
 		Name: "reap: no member's epochs kept when rounds begin",
 		Rule: "only a member of the document before reaping began has the zero epochs (R5)",
 		File: "storage/epoch.go",
