@@ -354,6 +354,7 @@ func TestANewStoreTakesTheEpochsFirst(t *testing.T) {
 		next := c.nodes[0].agent.Document().Clone()
 		next.Version, next.Reaping = next.Version+1, true
 		adopt(next)
+		c.nodes[0].health.Learn(&ring.Document{Members: []ring.Member{{ID: last.self, Name: "new", RPC: "new:1"}}})
 		time.Sleep(aLook)
 		if err := errors.Join(last.learnEpochs(t.Context(), c.nodes[0].self, 0), c.nodes[0].learnEpochs(t.Context(), last.self, 0)); err != nil {
 			t.Fatal(err)

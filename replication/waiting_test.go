@@ -88,6 +88,7 @@ func TestProgressIsAskedOfEveryMember(t *testing.T) {
 		if given != gains {
 			t.Errorf("%d partitions are to be handed over, of %d", given, gains)
 		}
+		c.nodes[3].governor.SetBudget(256 << 10) // slowly enough to be looked at
 		if err := c.nodes[0].ResumeChange(t.Context()); err != nil {
 			t.Fatal(err)
 		}
