@@ -129,14 +129,14 @@ func stateOf(r request.ReplicaState) string {
 	return b.String()
 }
 
-// actorsOf counts the actors of a replica's siblings, and tells whether one that is neither
-// deleted nor expired is not shown: its operation was minted twice.
+// actorsOf counts the actors of a replica's siblings, and tells whether one that has not
+// expired is not shown: its operation may have been minted twice, a delete's too.
 func actorsOf(r request.ReplicaState) (count int, twin bool) {
 	actors := make(map[string]bool)
 	for _, s := range r.Siblings {
 		actor, _, _ := strings.Cut(s.Dot, ":")
 		actors[actor] = true
-		twin = twin || !s.Shown && !s.Tombstone && s.Expires.IsZero()
+		twin = twin || !s.Shown && s.Expires.IsZero()
 	}
 	return len(actors), twin
 }
