@@ -133,12 +133,14 @@ func TestNothingIsReapedWithoutProof(t *testing.T) {
 		says string
 	}{
 		"a member is silent": {says: "does not answer", hold: func(_ *testing.T, c *cluster, _ string) func() {
-			lost := c.nodes[4]
-			c.cut(lost, c.nodes[:4]...)
-			for _, n := range c.nodes[:4] {
+			_, _, others := c.key(0)
+			lost := others[0] // not who leads the key's rounds
+			rest := slices.DeleteFunc(slices.Clone(c.nodes), func(n *testNode) bool { return n == lost })
+			c.cut(lost, rest...)
+			for _, n := range rest {
 				n.health.Failed(lost.self, "it is cut off")
 			}
-			return func() { c.mend(lost, c.nodes[:4]...) }
+			return func() { c.mend(lost, rest...) }
 		}},
 		"a hint is kept": {says: "holds hints", hold: func(t *testing.T, c *cluster, key string) func() {
 			_, p, others := c.key(0)
