@@ -202,8 +202,13 @@ func TestNothingIsReapedWithoutProof(t *testing.T) {
 				}
 				release()
 				time.Sleep(3 * time.Minute)
-				if got := c.reaped(); got != 3 {
+				if got := c.reaped(); got < 3 { // what a slow repair brings back is reaped again
 					t.Errorf("at last %d keys were reaped, want 3", got)
+				}
+				for _, n := range c.nodes {
+					if got := n.objects(t); got != 0 {
+						t.Errorf("at last %s has %d objects", n.host, got)
+					}
 				}
 			})
 		})

@@ -33,7 +33,7 @@ type ask struct {
 	durable bool           // it said so after a sync
 	stoodIn bool           // another node was asked in its place
 	again   bool           // it was asked a second time, after its connection broke
-	renews  bool           // what it refused is being read again
+	renews  int            // how often what it refused was read again
 	renewed *causal.Object // what it is asked with then
 	answer  *readAnswer    // of a get
 }
@@ -75,6 +75,10 @@ type round struct {
 	timer   clock.Timer
 	stale   *ask // says that its entry for the partition is newer than the document asked by (R3)
 }
+
+// maxRenews bounds how often one node is asked again because it knows of a later round of
+// reaping: another one may begin while what it refused is read again.
+const maxRenews = 3
 
 // maxAsks bounds the nodes of one round: every replica, and twice as many fallbacks.
 const maxAsks = maxTargets + 2*maxTargets
@@ -279,8 +283,8 @@ func (r *round) take(reply rpc.Reply) {
 		r.call(reply.Tag)
 		return
 	}
-	if isEpoch(reply.Err) && r.renew != nil && !a.renews {
-		a.renews = true
+	if isEpoch(reply.Err) && r.renew != nil && a.renews < maxRenews {
+		a.renews++
 		r.renewLater(a, reply)
 		return
 	}

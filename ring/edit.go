@@ -125,8 +125,10 @@ func (s Settings) Silence() time.Duration {
 // defaultGrace is how old what is deleted must be when the settings do not say.
 const defaultGrace = 24 * time.Hour
 
-// Grace is how long what is deleted, or has expired, is kept before it is reaped. Nothing
-// depends on it: it lets people see for a while what was deleted, and when.
+// Grace is how long what is deleted, or has expired, is kept before it is reaped: it lets
+// people see for a while what was deleted, and when. The proof does not rest on it; but
+// a tombstone also remembers the operations before it, so that it should be longer than
+// the longest timeout of a put: a second coordinator may mint one until then.
 func (s Settings) Grace() time.Duration {
 	if s.GraceMillis <= 0 {
 		return defaultGrace

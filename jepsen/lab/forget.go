@@ -56,9 +56,8 @@ func (l *Lab) forgetSoon(ctx context.Context) error {
 }
 
 // DrawForgets makes a plan for d from which one node comes back with less on its disk than
-// it had, if one dies at all: with nothing, or, where reverts are allowed, with what it had
-// earlier. One is the most: of two copies of a write that were acknowledged one must stay.
-func DrawForgets(seed uint64, nodes []string, d time.Duration, reverts bool) Plan {
+// it had, if one dies at all: with nothing, or with what it had earlier. One is the most: of two copies of a write that were acknowledged one must stay.
+func DrawForgets(seed uint64, nodes []string, d time.Duration) Plan {
 	plan := Draw(seed, nodes, d, append(AllFaults(), FaultKill, FaultPower))
 	r := rand.New(rand.NewPCG(seed, text("disks")))
 	var deaths []Step
@@ -73,7 +72,7 @@ func DrawForgets(seed uint64, nodes []string, d time.Duration, reverts bool) Pla
 	}
 	death := deaths[r.IntN(len(deaths))]
 	lost := Step{At: death.At + time.Millisecond, Do: FaultWipe, Node: death.Node}
-	if what == 2 && reverts {
+	if what == 2 {
 		lost.Do = FaultRestore
 		copied := time.Duration(r.Int64N(int64(death.At))) // while it runs, or is dead: both are disks
 		plan = plan.With(Plan{{At: copied, Do: FaultCopy, Node: death.Node}})

@@ -7,10 +7,6 @@ import (
 	"github.com/hengedb/henge/jepsen/seeds"
 )
 
-// restores says whether disks are restored from older copies: that needs what refills a
-// fenced partition.
-const restores = false
-
 // What is deleted or expires is reaped, and contexts are narrowed, all the time, while
 // faults of all kinds go on, a disk is lost, and clients write and write again: laws 1 to 3
 // hold, and then the cluster comes to rest by itself, with nothing left of what is gone.
@@ -24,7 +20,7 @@ func TestForgetsUnderFaults(t *testing.T) {
 		out := judge(t, Scenario{
 			Options: Options{Nodes: len(nodes), Seed: seed, Forget: pace}, Length: length,
 			Workload: Workload{Clients: 5, Keys: 24, Pause: 700 * time.Millisecond, Mortal: true, Careful: seed%2 == 0, Strict: seed%4 == 0},
-			Plan:     DrawForgets(seed, nodes, length, restores),
+			Plan:     DrawForgets(seed, nodes, length),
 		})
 		all.Add(out.Sometimes)
 	})
@@ -72,7 +68,7 @@ func TestDrawnDisksAreLostOnceAndWhileTheirNodesAreDead(t *testing.T) {
 	kinds := map[Kind]int{}
 	for seed := range uint64(200) {
 		dead, copied, lost := "", "", 0
-		for _, s := range DrawForgets(seed, nodes, 2*time.Minute, true) {
+		for _, s := range DrawForgets(seed, nodes, 2*time.Minute) {
 			kinds[s.Do]++
 			switch s.Do {
 			case FaultKill, FaultPower:
@@ -93,11 +89,6 @@ func TestDrawnDisksAreLostOnceAndWhileTheirNodesAreDead(t *testing.T) {
 		}
 		if lost > 1 {
 			t.Errorf("seed %d: %d disks are lost", seed, lost)
-		}
-		for _, s := range DrawForgets(seed, nodes, 2*time.Minute, false) {
-			if s.Do == FaultRestore || s.Do == FaultCopy {
-				t.Errorf("seed %d: %v, and none is to be restored", seed, s)
-			}
 		}
 	}
 	for _, kind := range []Kind{FaultWipe, FaultCopy, FaultRestore} {
