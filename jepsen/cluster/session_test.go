@@ -123,6 +123,9 @@ func (c *session) check(key string, o *owned) {
 	case !covers(c.t, got.context, o.context):
 		complaint = "the context went back"
 	}
+	if complaint != "" && c.strict {
+		complaint += fmt.Sprintf(", last written with a context: %v; %s", o.context != "", c.explain(n, key))
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.checks++
@@ -161,6 +164,15 @@ func (c *session) get(n *cluster.Node, key, query string) (shown, error) {
 	got.context, op.Values = header.Get(wire.Context), got.values
 	c.complete(op, err)
 	return got, err
+}
+
+// explain is what each replica holds of a key a moment later, for people.
+func (c *session) explain(n *cluster.Node, key string) string {
+	_, body, err := ask(c.t, http.MethodGet, n, "/v1/buckets/"+sessionBucket+"/explain/"+key, nil)
+	if err != nil {
+		return err.Error()
+	}
+	return string(body)
 }
 
 // invoke records what is asked, and complete what came of it.
