@@ -154,16 +154,27 @@ func (c *Coordinator) serveEpochs(_ context.Context, req *rpc.Request) ([]byte, 
 
 // renewal is what a put sends again where a replica has refused it for its epoch: what
 // this node holds now, once it knows the epoch.
-func (c *Coordinator) renewal(ctx context.Context, key keyName, holds bool, from ring.NodeID) (*causal.Object, error) {
-	p := key.stored().Position().Partition(c.agent.Document().Partitions)
+func (c *Coordinator) renewal(ctx context.Context, w *write, from ring.NodeID) (*causal.Object, error) {
+	p := w.key.stored().Position().Partition(c.agent.Document().Partitions)
 	if err := c.learnEpochs(ctx, from, p); err != nil {
 		return nil, err
 	}
-	object, _, err := c.held(ctx, key, holds)
-	if err == nil && object == nil {
-		err = errors.New("what was refused for its epoch is not held any more")
+	object, _, err := c.held(ctx, w.key, w.place.holds)
+	if _, known := object.Find(w.op); err == nil && !known { // set aside meanwhile, and filled again from others
+		err = storage.ErrFenced
 	}
 	return object, err
+}
+
+// keeps reports whether this node still has what it has minted: a partition that was
+// fenced since, and perhaps filled again already, has not. Only then it costs a read.
+func (c *Coordinator) keeps(ctx context.Context, w *write, minted storage.Epochs) bool {
+	if c.store.Epochs(w.place.partition) == minted {
+		return true
+	}
+	object, _, err := c.held(ctx, w.key, w.place.holds)
+	_, known := object.Find(w.op)
+	return err == nil && known
 }
 
 // isEpoch reports whether a replica refused an object for its epoch.

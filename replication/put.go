@@ -103,6 +103,7 @@ func (c *Coordinator) attempt(ctx context.Context, w *write, again bool) (reques
 	if err := c.reachable(w, others); err != nil {
 		return request.Receipt{}, err
 	}
+	epochs := c.store.Epochs(w.place.partition)
 	m, err := c.mint(ctx, w)
 	if err != nil {
 		return request.Receipt{}, err
@@ -114,7 +115,7 @@ func (c *Coordinator) attempt(ctx context.Context, w *write, again bool) (reques
 		r.cancel() // the next run sends it to whom it belongs
 		return request.Receipt{}, err
 	}
-	if err == nil && c.fenced(w.place.partition) {
+	if err == nil && !c.keeps(ctx, w, epochs) {
 		err = refusal(storage.ErrFenced) // what this node has counted for is set aside
 	}
 	receipt := c.receipt(w, m, r)
@@ -222,7 +223,7 @@ func (c *Coordinator) ship(w *write, m *minted, others []member) *round {
 		}
 		return c.stamp(request.encode(), w.place.partition)
 	}
-	r.renew = func(from ring.NodeID) (*causal.Object, error) { return c.renewal(r.ctx, w.key, w.place.holds, from) }
+	r.renew = func(from ring.NodeID) (*causal.Object, error) { return c.renewal(r.ctx, w, from) }
 	r.accept = func(a *ask, body []byte) (err error) {
 		if a.node != c.self {
 			if body, err = c.answered(r.ctx, body); err != nil {

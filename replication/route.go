@@ -8,6 +8,7 @@ import (
 	"github.com/hengedb/henge/replication/request"
 	"github.com/hengedb/henge/replication/skew"
 	"github.com/hengedb/henge/ring"
+	"github.com/hengedb/henge/storage"
 )
 
 // route runs a write here when this node holds the key, and hands it on otherwise; anew
@@ -73,7 +74,7 @@ func (c *Coordinator) routeOnce(ctx context.Context, w *write) (request.Receipt,
 // may coordinate it. What a fenced one has written is set aside with the rest: it knows
 // the operation only.
 func (c *Coordinator) handsOn(w *write, err error) bool {
-	if err != nil && c.fenced(w.place.partition) {
+	if err != nil && (c.fenced(w.place.partition) || errors.Is(err, storage.ErrFenced)) {
 		return elsewhere(err)
 	}
 	ails := errors.Is(err, request.ErrFull) || errors.Is(err, request.ErrCorrupt) || errors.Is(err, skew.ErrOff)

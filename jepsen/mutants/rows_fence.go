@@ -31,8 +31,8 @@ func fenceRows() []Mutant {
 		Name: "request that finds out not handed on",
 		Rule: "no request fails because its coordinator has lost memory, while a quorum of others is up (R5)",
 		File: "replication/route.go",
-		Old:  `if err != nil && c.fenced(w.place.partition) {`,
-		New:  `if false {`,
+		Old:  `if err != nil && (c.fenced(w.place.partition) || errors.Is(err, storage.ErrFenced)) {`,
+		New:  `if err != nil && errors.Is(err, storage.ErrFenced) && false {`,
 
 		Package: pkg, Run: "TestTheRequestThatFindsOutIsHandedOn",
 	}, {
