@@ -44,7 +44,7 @@
 // what its coordinator holds by then, a later write of a moment ago included: a stated
 // limit of writes without context, and of a second at most.
 //
-// One fault is known and not understood: in one of four long runs of real processes that
+// One fault is known and not understood: in one of three long runs of real processes that
 // grow and shrink under load, one deleted value of 86,000 to 136,000 acknowledged writes
 // was shown again for a moment, beside what was written next.
 //
