@@ -223,7 +223,8 @@ func (c *Coordinator) ship(w *write, m *minted, others []member) *round {
 		}
 		return c.stamp(request.encode(), w.place.partition)
 	}
-	r.renew = func(from ring.NodeID) (*causal.Object, error) { return c.renewal(r.ctx, w, from) }
+	sent := *w // a next run may locate the write anew while this one reads again
+	r.renew = func(from ring.NodeID) (*causal.Object, error) { return c.renewal(r.ctx, &sent, from) }
 	r.accept = func(a *ask, body []byte) (err error) {
 		if a.node != c.self {
 			if body, err = c.answered(r.ctx, body); err != nil {

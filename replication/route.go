@@ -42,6 +42,8 @@ func (c *Coordinator) routeOnce(ctx context.Context, w *write) (request.Receipt,
 		if !c.handsOn(w, err) {
 			return receipt, err
 		}
+		anew := *w // what is left of this try goes on behind, by the place that it had
+		w = &anew
 		if err := c.locateWrite(w); err != nil {
 			return receipt, err
 		}
